@@ -1,0 +1,284 @@
+"""What all data scripts share: inputs in, one face set out, every input accounted for.
+
+A script lists its database as `Item`s and calls `run`. Photos are read, their points found (or
+taken from the database), checked, aligned by the eyes and written by `g2gan.faces.FaceSetWriter`,
+on several processes and, with --shard, on several machines that share the output folder. Items are
+sorted by name first, so the order in which a disk lists its files changes nothing. A run may be
+interrupted at any moment, and the same command goes on with it.
+"""
+import argparse
+import functools
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import zlib
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from g2gan.faces import FaceSetError, FaceSetWriter
+from g2gan.landmarks import (DetectorMissing, ImageError, align_by_eyes, eye_centers, get_detector,
+                             inter_ocular, read_image)
+
+IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.ppm', '.pgm'}
+VIDEOS = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.mpeg', '.m4v', '.wmv'}
+MIN_EYES = 20      # px between the eye centres in the photo; the aligned face of 144 px has 43
+SIX = ['anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise']
+SYNONYMS = {**{e: e for e in SIX}, 'neutral': 'neutral', 'angry': 'anger', 'disgusted': 'disgust', 'afraid': 'fear',
+            'fearful': 'fear', 'scared': 'fear', 'happy': 'happiness', 'smile': 'happiness', 'smiling': 'happiness',
+            'joy': 'happiness', 'sad': 'sadness', 'surprised': 'surprise', 'none': 'neutral'}
+
+
+@dataclass(frozen=True)
+class Item:
+    "One input of a database: a photo, or a video of which some frames are taken."
+    key: str                 # its name among all inputs, the same on every machine: the path below the database's root
+    path: Path
+    subject: str = ''
+    expression: str = ''
+    intensity: float = 1.
+    sequence: str = ''
+    frame: int = 0
+    split: str = 'train'
+    landmarks: object = None  # None: detect; a (68, 2) array in the photo's pixels; or the path of a landmark file
+    reason: str = ''          # why it cannot be used, where that is known without opening it
+    grey: bool = False        # make three equal channels of it
+    video: tuple = ()         # for a video: (frames to take, how many of the first are neutral)
+
+    @property
+    def stamp(self):
+        "Changes when one of its files does."
+        files = [self.path] + [self.landmarks]*isinstance(self.landmarks, Path)
+        return ' '.join(f'{s.st_size}-{s.st_mtime_ns}' for s in map(_stat, files) if s)
+
+
+def _stat(path):
+    try: return path.stat()
+    except OSError: return None
+
+
+class Unusable(ValueError):
+    "Why an input is left out: a kind, and after a colon what exactly."
+
+
+# ---------------------------------------------------------------- one input
+
+def read_points(path: Path) -> np.ndarray:
+    "(68, 2) points of a landmark file: lines of 'x y' (CK+), iBUG .pts (counted from 1), or .mat with `pts`."
+    try:
+        if path.suffix == '.mat':
+            from scipy.io import loadmat
+            points = np.asarray(loadmat(path)['pts'], float) - 1      # MATLAB counts pixels from 1
+        else:
+            text = path.read_text(encoding='utf-8', errors='replace')
+            pts = '{' in text
+            if pts: text = text[text.index('{')+1:text.rindex('}')]
+            points = np.array([[float(v) for v in line.replace(',', ' ').split()] for line in text.splitlines() if line.strip()])
+            if pts: points = points - 1
+    except FileNotFoundError:
+        raise Unusable(f'landmarks missing: no file {path.name}') from None
+    except Exception as error:   # a reader meets every kind of broken file
+        raise Unusable(f'landmarks unreadable: {path.name} ({type(error).__name__})') from None
+    if points.shape != (68, 2): raise Unusable(f'landmarks unreadable: {path.name} does not hold 68 points')
+    return points
+
+
+def find_points(item, image, detector, several):
+    "(68, 2) points given with the item, or detected."
+    if isinstance(item.landmarks, Path): return read_points(item.landmarks)
+    if item.landmarks is not None: return np.asarray(item.landmarks, float)
+    faces = get_detector(detector).detect(image)
+    if not faces: raise Unusable('no face')
+    large = [f for f in faces if inter_ocular(f) > 0.5*inter_ocular(faces[0])]   # far smaller ones are onlookers
+    if len(large) > 1 and several != 'largest': raise Unusable(f'several faces: {len(large)} of them')
+    return faces[0]
+
+
+def check_points(points, image):
+    "Refuse points that no face in this photo can have (Unusable)."
+    height, width = image.shape[:2]
+    if points.shape != (68, 2) or not np.isfinite(points).all(): raise Unusable('landmarks unreadable: not 68 finite points')
+    eyes = np.linalg.norm(np.subtract(*eye_centers(points)))
+    if eyes < MIN_EYES: raise Unusable(f'eyes too close: {eyes:.0f} px apart, fewer than {MIN_EYES}')
+    slack = 0.05*eyes
+    if (points < -slack).any() or (points > np.array([width-1, height-1])+slack).any():
+        raise Unusable('landmarks outside the image: the face is cut by the border, or these belong to another photo')
+    upright = align_by_eyes(points, 144).apply(points)
+    if upright[48:].mean(0)[1] <= upright[36:48].mean(0)[1]:
+        raise Unusable('landmarks out of order: the mouth is not below the eyes (left and right exchanged?)')
+
+
+def align(item, image, size, detector, several):
+    "((size, size, 3) uint8, (68, 2)) of the face in one photo."
+    points = find_points(item, image, detector, several)
+    check_points(points, image)
+    alignment = align_by_eyes(points, size)
+    face = alignment.warp(image)
+    if item.grey: face = np.repeat((face @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, -1)
+    return (face.clip(0, 1)*255 + 0.5).astype(np.uint8), alignment.apply(points)
+
+
+def video_frames(path: Path, wanted: int, neutral: int):
+    "Yield (number, total, image): the first `neutral` frames of a video and others evenly spaced, `wanted` in all."
+    try: import av
+    except ImportError: raise SystemExit("Videos need PyAV: pip install av.") from None
+    try:
+        with av.open(str(path)) as film: total = sum(1 for _ in film.decode(video=0))
+    except Exception as error: raise Unusable(f'unreadable: the video cannot be decoded ({type(error).__name__})') from None
+    first = min(neutral, wanted, total)
+    take = {*range(first), *np.linspace(first, total-1, max(0, min(wanted, total)-first)).round().astype(int).tolist()}
+    with av.open(str(path)) as film:
+        for number, frame in enumerate(film.decode(video=0)):
+            if number in take: yield number, total, frame.to_ndarray(format='rgb24').astype(np.float32)/255
+
+
+def prepare_item(item: Item, size: int, detector, several: str) -> list:
+    "What the writer needs for one input: (key, fields) of faces, (key, reason) of what is left out. Never raises for bad input."
+    if item.reason: return [(item.key, item.reason)]
+    fields = dict(subject=item.subject, sequence=item.sequence, frame=item.frame, expression=item.expression,
+                  intensity=item.intensity, split=item.split, source=item.key)
+    try:
+        if item.video: return _prepare_video(item, fields, size, detector, several)
+        try: data = item.path.read_bytes()
+        except OSError as error: raise Unusable(f'unreadable: {error.strerror or error}') from None
+        if not data: raise Unusable('unreadable: the file is empty')
+        try: image = read_image(data, name='it')
+        except ImageError as error: raise Unusable(f'unreadable: {str(error).removeprefix("it: ")}') from None
+        face, points = align(item, image, size, detector, several)
+        return [(item.key, {**fields, 'image': face, 'points': points, 'digest': hashlib.sha1(data).hexdigest()})]
+    except Unusable as error: return [(item.key, str(error))]
+
+
+def _prepare_video(item, fields, size, detector, several):
+    results, neutral = [], item.video[1]*(item.expression != 'neutral')
+    for number, total, image in video_frames(item.path, item.video[0], neutral):
+        key = f'{item.key}#{number:05d}'
+        grows = (number-neutral+1)/max(1, total-neutral)      # from the neutral start to the apex at the end
+        expression = 'neutral' if number < neutral else item.expression
+        try: face, points = align(item, image, size, detector, several)
+        except Unusable as error: results.append((key, str(error))); continue
+        results.append((key, {**fields, 'frame': number, 'expression': expression, 'image': face, 'points': points,
+                              'intensity': item.intensity*(grows if neutral else 1), 'source': key}))
+    if not results: raise Unusable('unreadable: the video has no frames')
+    return results
+
+
+# ---------------------------------------------------------------- all inputs
+
+def _worker():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C is the parent's to answer
+    torch.set_num_threads(1)
+
+
+def _in_parallel(items, jobs, work):
+    "Yield (item, results) in order; an input that kills its process is found by trying its neighbours one by one."
+    if jobs <= 1:
+        for item in items: yield item, work(item)
+        return
+    # a forked process cannot use a GPU that its parent has touched
+    context, rest = multiprocessing.get_context('spawn' if torch.cuda.is_initialized() else None), list(items)
+    while rest:
+        try:
+            with ProcessPoolExecutor(jobs, context, _worker) as pool:
+                for results in pool.map(work, list(rest)): yield rest.pop(0), results
+        except BrokenProcessPool:
+            for item in [rest.pop(0) for _ in range(min(2*jobs, len(rest)))]:
+                try:
+                    with ProcessPoolExecutor(1, context, _worker) as pool: yield item, pool.submit(work, item).result()
+                except BrokenProcessPool: yield item, [(item.key, 'unreadable: reading it ends the process')]
+
+
+def parse_shard(text: str) -> tuple:
+    "'2/4' -> (2, 4)."
+    try:
+        number, count = map(int, text.split('/'))
+        if 1 <= number <= count: return number, count
+    except ValueError: pass
+    raise FaceSetError(f"--shard {text}: give this machine's number and how many there are, from 1/{4} to 4/4 for four.")
+
+
+def prepare(items, out, info, size=144, detector='auto', jobs=1, shard='1/1', several='refuse', need_neutral=True, quiet=False) -> dict:
+    "Prepare a list of items into the face set `out`; returns the counts (inputs, faces, left out, waiting)."
+    items = sorted(items, key=lambda item: item.key)
+    keys = {item.key for item in items}
+    if len(keys) != len(items): raise FaceSetError('two inputs have the same name: report the folder layout.')
+    number, count = parse_shard(shard)
+    if any(i.landmarks is None and not i.reason for i in items): detector = get_detector(detector)
+    used = getattr(detector, 'name', 'given')
+    preparation = {'detector': used, 'several': several}
+    writer = FaceSetWriter(out, {**info, 'preparation': preparation}, size, f'{number}-of-{count}', need_neutral=need_neutral)
+    mine = [i for i in items if zlib.crc32(i.key.encode()) % count == number-1]
+    todo = [i for i in mine if not writer.done(i.key, i.stamp)]
+    # processes load the detector by name; one of the caller's own kind is sent as it is
+    work = functools.partial(prepare_item, size=size, detector=used if used in ('dlib', 'face-alignment') else detector, several=several)
+    bar = tqdm(total=len(mine), initial=len(mine)-len(todo), desc=Path(out).name, unit='input', disable=quiet)
+    try:
+        for item, results in _in_parallel(todo, jobs, work):
+            for key, result in results:
+                if isinstance(result, str): writer.quarantine(key, result, item.stamp)
+                else: writer.add(**result, key=key, stamp=item.stamp)
+            if item.video: writer.close_input(item.key, item.stamp)
+            bar.update()
+    finally:
+        bar.close()
+        waiting = sum(not writer.done(i.key, i.stamp) for i in items)
+        counts = writer.finish(lambda key: key in keys or key.rpartition('#')[0] in keys, complete=not waiting)
+    return {**counts, 'waiting': waiting, 'reasons': Counter(r.split(':')[0].split(' of ')[0] for r in writer.reasons)}
+
+
+def report(counts, out):
+    "Print counts that add up."
+    print(f"{out}: {counts['inputs']} inputs = {counts['faces']} faces + {counts['left out']} left out"
+          + f"; {counts['waiting']} still to do (other shards, or run again)"*bool(counts['waiting']))
+    for reason, n in sorted(counts['reasons'].items()): print(f'  {n:6d}  {reason}')
+    if counts['left out']: print(f"  each with its reason in {Path(out)/'quarantine.csv'}")
+
+
+# ---------------------------------------------------------------- the command line
+
+def arguments(description: str, source: str) -> argparse.ArgumentParser:
+    "The options that every data script has."
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('--from', dest='source', type=Path, help=source)
+    add('--out', type=Path, required=True, help='folder of the face set; one that was begun is continued')
+    add('--size', type=int, default=144, help='side of the aligned faces in pixels (default 144, for training at 128)')
+    add('--detector', default='auto', choices=['auto', 'dlib', 'face-alignment'], help='finds the points where the database gives none')
+    add('--jobs', type=int, default=os.cpu_count(), help='processes (default: one a core)')
+    add('--shard', default='1/1', help="this machine's share, as 2/4; all machines write to the same --out")
+    add('--several', default='refuse', choices=['refuse', 'largest'], help='photos with several faces of similar size (default refuse)')
+    return parser
+
+
+def existing(path, what):
+    "The database's folder, or a FaceSetError that says what to give."
+    if path is None: raise FaceSetError(f'--from is missing: give {what}.')
+    if not Path(path).is_dir(): raise FaceSetError(f'{path} is not a folder: give {what}.')
+    return Path(path)
+
+
+def run(items, args, info, need_neutral=True) -> int:
+    "Prepare and report; returns the exit status. Items may be a function, so that its errors are reported too."
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        if args.size < 16 or args.size > 2048: raise FaceSetError(f'--size {args.size}: choose from 16 to 2048 pixels.')
+        items = list(items() if callable(items) else items)
+        if not items: raise FaceSetError(f'{args.source}: nothing to prepare was found there.')
+        counts = prepare(items, args.out, info, args.size, args.detector, args.jobs, args.shard, args.several, need_neutral)
+    except KeyboardInterrupt:
+        print(f'\nInterrupted; the same command goes on with {args.out}.', file=sys.stderr)
+        return 130
+    except (FaceSetError, ImageError, DetectorMissing, OSError) as error:
+        print(f'Error: {error}', file=sys.stderr)
+        return 1
+    report(counts, args.out)
+    if not counts['faces'] and not counts['waiting']: print('Error: no face could be used.', file=sys.stderr)
+    return 0 if counts['faces'] or counts['waiting'] else 1
