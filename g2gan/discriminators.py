@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .generators import InstanceNorm
 from .heatmaps import points_to_heatmaps
 
 # %% ../nbs/07_discriminators.ipynb #c005
@@ -29,7 +30,7 @@ class PatchGAN(nn.Module):
         for i, (inp, out) in enumerate(zip(widths, widths[1:])):
             stride = 2 if i < layers - 1 else 1      # the last two convolutions keep the grid
             body += [nn.Conv2d(inp, out, 4, stride=stride, padding=1)]
-            body += [nn.InstanceNorm2d(out, affine=True)] if norm else []
+            body += [InstanceNorm(out)] if norm else []
             body += [nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*body, nn.Conv2d(widths[-1], 1, 4, padding=1))
         for layer in self.body:
