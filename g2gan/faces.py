@@ -35,7 +35,8 @@ def subject_rank(
     seed: int = 0,  # another seed, another order of the people
 ) -> float:
     "A number in [0, 1) that depends on nothing but the name and the seed: splits by it never move."
-    return int.from_bytes(hashlib.sha256(f'{seed}:{subject}'.encode()).digest()[:7], 'big') / 2**56
+    digest = hashlib.sha256((f'{seed}:' if seed else '').encode() + str(subject).encode()).digest()
+    return int.from_bytes(digest[:7], 'big') / 2**56
 
 # %% ../nbs/05_faces.ipynb #c009
 def _unsafe(name):
