@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .generators import InstanceNorm
-from .heatmaps import points_to_heatmaps
+from .generators import InstanceNorm, with_guide
 
 # %% ../nbs/07_discriminators.ipynb #c005
 class PatchGAN(nn.Module):
@@ -61,5 +60,4 @@ class Discriminators(nn.Module):
                    guide: torch.Tensor,   # (B, 68, 2) points, or their heatmaps (B, 68, S, S)
                   ) -> torch.Tensor:      # (B, 1, h, w) logits
         "D_H(I, H): does this face have these points?"
-        if guide.ndim == 3: guide = points_to_heatmaps(guide.float(), image.shape[-2:], self.sigma)
-        return self.D_H(torch.cat([image, guide.to(image.dtype)], 1))
+        return self.D_H(with_guide(image, guide, self.sigma))
