@@ -19,8 +19,8 @@ from tqdm.auto import tqdm
 from .baselines import Method, Real
 from .faces import FacePairs, FaceSet, center
 from .judges import FER_CLASSES, PointsJudge, get_judge
-from .metrics import geometry_error, regions
-from .scores import mean_inside, psnr, ssim
+from .metrics import geometry_error, regions, ssim_map
+from .scores import mean_inside, psnr
 
 # %% ../nbs/12d_measuring.ipynb #c004
 class EvaluationError(ValueError):
@@ -91,9 +91,9 @@ def measure_images(
     "PSNR and SSIM in the whole picture, in the mouth and in the rest; mean change of the background in grey levels of 255."
     truth, given, there, here = ('I_E', 'I_N', 's_E', 's_N') if task == 'synthesis' else ('I_N', 'I_E', 's_N', 's_E')
     masks = regions(b[there], b[here], result.shape[-1])
-    out = {}
+    similar, out = ssim_map(result, b[truth]), {}
     for where, mask in (('', None), (' mouth', masks['mouth']), (' rest', masks['rest'])):
-        out['PSNR' + where], out['SSIM' + where] = psnr(result, b[truth], mask), ssim(result, b[truth], mask)
+        out['PSNR' + where], out['SSIM' + where] = psnr(result, b[truth], mask), mean_inside(similar, mask)
     change = (result - b[given]).abs().mean(1, keepdim=True)*255
     out['background'] = mean_inside(change, masks['background'])
     return {k: v.numpy().astype(np.float64) for k, v in out.items()}
