@@ -3,7 +3,7 @@ import numpy as np
 
 from rendering.raster import depth_map, seen
 
-MAP, REACH = 224, 1.75                                     # shadow maps: texels, and decimetres from the head's middle
+MAP, REACH = 192, 1.6                                     # shadow maps: texels, and decimetres from the head's middle
 
 
 def sphere(count):
@@ -34,13 +34,13 @@ def softbox(azimuth, height, spread, count):
 
 def studio(scene):
     """The lights of a scene: dict name -> (directions, colour of their sum (3,))."""
-    sky = sphere(56)
-    bright = 0.55 + 0.45 * np.clip(sky[:, 1], -1, 1) + 0.25 * np.clip(sky[:, 2], 0, 1)
+    sky = sphere(40)
+    bright = 0.5 + 0.45 * np.clip(sky[:, 1], -1, 1) + 0.25 * np.clip(sky[:, 2], 0, 1)
     tint, cool = scene["tint"], 2 - scene["tint"]
     return {"sky": (sky, scene["ambient"] * (0.5 + 0.5 * cool), bright / bright.mean()),
-            "key": (softbox(scene["azimuth"], scene["height"], scene["softness"], 14), scene["key"] * tint, None),
-            "fill": (softbox(-np.sign(scene["azimuth"]) * 50, 8, 24, 6), scene["fill"] * cool, None),
-            "rim": (softbox(-np.sign(scene["azimuth"]) * 140, 30, 12, 3), scene["rim"] * np.ones(3), None)}
+            "key": (softbox(scene["azimuth"], scene["height"], scene["softness"], 10), scene["key"] * tint, None),
+            "fill": (softbox(-np.sign(scene["azimuth"]) * 50, 8, 24, 4), scene["fill"] * cool, None),
+            "rim": (softbox(-np.sign(scene["azimuth"]) * 140, 30, 12, 2), scene["rim"] * np.ones(3), None)}
 
 
 def reach(points, normals, blockers, triangles, towards, wrap):

@@ -2,11 +2,13 @@
 import functools
 import gzip
 import importlib.util
-import io
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sparse
+import scipy.sparse.csgraph  # noqa: F401 (makes sparse.csgraph available)
+
+from rendering.raster import depth_map
 
 GROUPS = {"eye_l": (14598, 14670), "eye_r": (14670, 14742), "teeth_lower": (14992, 15060),
           "teeth_upper": (15060, 15128), "tongue": (13380, 13606), "hair": (18722, 19150)}
@@ -43,7 +45,8 @@ def read_target(name):
     if not path.exists():
         path = root / f"faceunits01/targets/faceunits/{name}.target"
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    table = np.loadtxt(io.BytesIO(raw), ndmin=2, comments="#")
+    lines = [line for line in raw.decode().splitlines() if line.strip() and not line.startswith("#")]
+    table = np.array([line.split()[:4] for line in lines], float).reshape(-1, 4)      # some targets move nothing
     return table[:, 0].astype(int), table[:, 1:4]
 
 
@@ -107,3 +110,64 @@ def vertex_normals(points, triangles):
     for axis in range(3):
         normals[:, axis] = np.bincount(triangles.ravel(), np.repeat(face[:, axis], 3), len(points))
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def smooth(low, high, x):
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+class Head:
+    """The base mesh from the shoulders up, once subdivided, and what never changes about it."""
+
+    def __init__(self):
+        base, groups = read_base()
+        body = groups["body"]
+        body = body[base[body].mean(1)[:, 1] > 5.45]
+        tongue = groups["helper-tongue"]
+        quads = np.concatenate([body, tongue])
+        used = np.unique(quads)
+        self.base, self.groups, self.used = base, groups, used
+        self.index = np.full(len(base), -1)
+        self.index[used] = np.arange(len(used))
+        self.coarse = to_triangles(self.index[quads])
+        self.finer, self.quads = catmull_clark(self.index[quads], len(used))
+        self.triangles = to_triangles(self.quads)
+        self.rest = self.finer @ base[used]
+        self.tongue = np.zeros(len(self.rest), bool)
+        self.tongue[self.quads[4 * len(body):].ravel()] = True
+        self.skin_quads = self.quads[:4 * len(body)]
+        ear = np.zeros(len(base))
+        for side in "lr":
+            index, offset = read_target(f"ears/{side}-ear-wing-incr")
+            ear[index] = np.linalg.norm(offset, axis=1)
+        self.ear = np.asarray(self.finer @ (ear[used] > 0.1 * ear.max()).astype(float)) > 0.3
+        self.coarse_ear = np.flatnonzero(ear > 0.1 * ear.max())
+        self.temple = (np.abs(base[used, 1] - 7.5) < 0.1) & (base[used, 2] < 0.8)
+        self.hollow = self._hollow()
+        edges = np.concatenate([self.quads[:, [i, (i + 1) % 4]] for i in range(4)])
+        near = sparse.coo_matrix((np.ones(len(edges)), edges.T), (len(self.rest),) * 2).tocsr()
+        near = ((near + near.T) > 0).astype(float) + 2 * sparse.identity(len(self.rest))
+        self.blur = (sparse.diags(1 / np.asarray(near.sum(1)).ravel()) @ near).tocsr()
+
+    def _hollow(self):
+        """How deep inside the mouth each vertex lies, 0 to 1: behind the skin as seen from the front."""
+        at = np.c_[(self.rest[:, 0] + 1) * 256, (8 - self.rest[:, 1]) * 256, -self.rest[:, 2]]
+        shell = depth_map(np.ascontiguousarray(at), to_triangles(self.skin_quads), 512)
+        x, y = np.clip(at[:, :2].round().astype(int), 0, 511).T
+        behind = -self.rest[:, 2] - shell[y, x]
+        # The neck lies behind the chin too: keep only what hangs together with the middle of the mouth.
+        hidden = (behind > 0.02) & (self.rest[:, 2] > 0.3) & ~self.tongue
+        edges = np.concatenate([self.quads[:, [i, (i + 1) % 4]] for i in range(4)])
+        edges = edges[hidden[edges].all(1)]
+        net = sparse.coo_matrix((np.ones(len(edges)), edges.T), (len(self.rest),) * 2)
+        piece = sparse.csgraph.connected_components(net, directed=False)[1]
+        middle = np.argmin(np.linalg.norm(self.rest - (0, 6.6, 0.6), axis=1) + 9.0 * ~hidden)
+        return smooth(0.03, 0.14, behind) * (piece == piece[middle])
+
+
+@functools.cache
+def head():
+    """The one Head of this process."""
+    return Head()

@@ -28,7 +28,7 @@ def eyeball(side, gaze):
     around_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
     around_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     eye_place = np.stack([a.ravel(), t.ravel(), np.full(a.size, side * 3.0)], 1)
-    return centre + radius * unit @ (around_y @ around_x).T, grid(len(away), 40, closed=True), eye_place
+    return centre + radius * unit @ (around_y @ around_x).T, grid(len(away), 40, closed=True)[:, ::-1], eye_place
 
 
 ARCH = np.array([(-0.31, 1.00), (-0.30, 1.12), (-0.282, 1.21), (-0.252, 1.30), (-0.214, 1.375), (-0.165, 1.44), (-0.085, 1.488),
@@ -59,32 +59,31 @@ def teeth(which):
         y = gum + (tip - gum) * t
         points.append(np.stack([x + normal[:, 0] * bulge, y, z + forward + normal[:, 1] * bulge], 1))
         place.append(np.stack([count, np.full_like(x, t), inside], 1))
-    return np.concatenate(points), grid(len(rows), len(step)), np.concatenate(place)
+    quads = grid(len(rows), len(step))
+    return np.concatenate(points), quads[:, ::-1] if upper else quads, np.concatenate(place)
 
 
 def lashes(base, quads, now, side, fullness, rng):
     """Thin triangles for the lashes of one eye, on the strips the base mesh has for them: points (3n,3) of moved vertices `now`."""
     centre = base[slice(*GROUPS["eye_l" if side > 0 else "eye_r"])].mean(0)
-    out = []
+    out, far = [], np.linalg.norm(base - centre, axis=1)
     name = "helper-l-eyelashes-" if side > 0 else "helper-r-eyelashes-"
-    for strip, share, length in (("1", 5, 0.62), ("2", 3, 0.4)):
-        far = np.linalg.norm(base - centre, axis=1)
-        upper = base[quads[name + strip]].mean((0, 1))[1] > centre[1]
-        for quad in quads[name + strip]:
-            order = quad[np.argsort(far[quad])]
-            inner, outer = order[:2], order[2:]
+    for strip, share, length in (("2", 7, 2.2), ("1", 4, 1.2)):                   # upper, lower lid
+        ordered = [quad[np.argsort(far[quad])] for quad in quads[name + strip]]
+        ends = {tuple(sorted(quad[2:])) for quad in ordered}
+        for quad in ordered:
+            inner, outer = quad[:2], quad[2:]
+            if tuple(sorted(inner)) in ends or far[inner].max() > 0.19:
+                continue                                                         # not the row that grows from the lid
             if np.linalg.norm(base[inner[0]] - base[outer[0]]) > np.linalg.norm(base[inner[0]] - base[outer[1]]):
                 outer = outer[::-1]
-            if far[outer].mean() - far[inner].mean() < 0.004 or far[inner].min() > 0.185:
-                continue
-            for _ in range(share if upper else max(1, share - 3)):
-                s, t = rng.uniform(0, 1), rng.uniform(-0.25, 0.25)
+            for _ in range(share):
+                s, t = rng.uniform(0, 1), rng.uniform(-0.3, 0.3)
                 root = now[inner[0]] * (1 - s) + now[inner[1]] * s
                 tip = now[outer[0]] * (1 - s - t) + now[outer[1]] * (s + t)
-                reach = length * fullness * rng.uniform(0.7, 1.0) * (1 if upper else 0.6)
-                tip = root + (tip - root) * reach
-                wide = (now[inner[1]] - now[inner[0]])
-                wide *= 0.0028 * (1.2 if upper else 0.8) / (np.linalg.norm(wide) + 1e-9)
+                tip = root + (tip - root) * length * fullness * rng.uniform(0.7, 1.0)
+                wide = now[inner[1]] - now[inner[0]]
+                wide = wide * (0.0034 if strip == "2" else 0.0018) / (np.linalg.norm(wide) + 1e-9)
                 out += [root - wide, root + wide, tip]
     return np.array(out).reshape(-1, 3)
 
@@ -133,7 +132,7 @@ def curtain(length, front, layer, curl):
     top = np.clip((y - 7.45) / 0.95, 0, 1)
     wide = np.sqrt(np.maximum(1 - top ** 2, 0.02)) * (1 + 0.07 * np.clip((7.3 - y) / 1.2, 0, 1))
     wave = 0.02 * curl * np.sin(y * 14 + 3 * np.sin(turn * 5))
-    x = (0.90 + 0.035 * layer + wave) * wide * np.sin(turn)
+    x = (0.95 + 0.035 * layer + wave) * wide * np.sin(turn)
     z = 0.12 + (1.0 + 0.035 * layer + wave) * wide * np.cos(turn)
     place = np.stack([turn.ravel(), y.ravel(), np.zeros(turn.size)], 1)
     return np.stack([x.ravel(), y.ravel(), z.ravel()], 1), grid(60, 90), place

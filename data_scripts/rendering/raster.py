@@ -82,6 +82,21 @@ def seen(points, depth, bias):
 
 
 @njit(cache=True)
+def lookup(layer, rows, columns):
+    """Bilinear values (N,C) of `layer` (H,W,C) at fractional rows and columns (N,), clamped at the border."""
+    height, width, channels = layer.shape
+    out = np.empty((rows.shape[0], channels), np.float32)
+    for i in range(rows.shape[0]):
+        y, x = min(max(rows[i], 0.0), height - 1.001), min(max(columns[i], 0.0), width - 1.001)
+        top, left = int(y), int(x)
+        fy, fx = y - top, x - left
+        for c in range(channels):
+            out[i, c] = ((layer[top, left, c] * (1 - fx) + layer[top, left + 1, c] * fx) * (1 - fy)
+                         + (layer[top + 1, left, c] * (1 - fx) + layer[top + 1, left + 1, c] * fx) * fy)
+    return out
+
+
+@njit(cache=True)
 def _hash(x, y, z, seed):
     h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 1274126177) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF

@@ -1,13 +1,10 @@
 """Pixels: camera, aligned frame, and the colour of every sample."""
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
 
-from rendering import parts
-from rendering.light import bake, direction
-from rendering.mesh import to_triangles, vertex_normals
-from rendering.paint import smooth, to_linear
-from rendering.raster import fractal, noise, rasterize
-from rendering.scene import EYE, FRAME, LASH, SKIN, TEETH, turn_matrix
+from rendering.light import direction
+from rendering.mesh import smooth
+from rendering.paint import to_linear
+from rendering.raster import fractal
 
 PIVOT = np.array([0, 6.9, 0.2])
 FLESH = to_linear([0.52, 0.2, 0.19])
@@ -58,7 +55,7 @@ def shine(normals, view, light, power):
     return (power + 8) / 25 * cosine ** power * fresnel
 
 
-def skin_colour(actor, s, place, normals, view, light, sight, scene, folds, hollow, tongue):
+def skin_colour(actor, s, place, normals, view, key, sight, scene, folds, hollow, tongue, light):
     """Radiance of skin samples."""
     atlas = actor.atlas
     albedo = atlas.look(atlas.colour, place).astype(float)
@@ -69,7 +66,7 @@ def skin_colour(actor, s, place, normals, view, light, sight, scene, folds, holl
     slope = np.clip(slope, -0.8, 0.8) * (1 - hollow)[:, None]
     across = unit(np.cross([0, 1, 0], normals))
     bumped = unit(normals - across * slope[:, :1] - np.cross(normals, across) * slope[:, 1:])
-    key, fill = direction(scene["azimuth"], scene["height"]), direction(-np.sign(scene["azimuth"]) * 50, 8)
+    fill = direction(-np.sign(scene["azimuth"]) * 50, 8)
     relief = scene["key"] * sight["key"] * (np.clip(bumped @ key, 0, 1) - np.clip(normals @ key, 0, 1)) + 0.35 * (bumped - normals)[:, 1] * scene["ambient"]
     albedo = albedo * (1 - 0.35 * depth)[:, None]
     mouth = np.maximum(hollow, tongue)[:, None]
@@ -94,13 +91,13 @@ def eye_colour(actor, place, normals, view, light, sight, scene):
     veins = smooth(0.25, 0.7, fractal(np.ascontiguousarray(ring * (1.2, 1.2, 3)), eyes["seed"] + 5, 3))
     white = np.array([0.74, 0.70, 0.67]) * (1 - np.array([0.05, 0.2, 0.2]) * (veins * smooth(30, 55, away))[:, None])
     white = white * (1 - np.array([0.05, 0.16, 0.16]) * smooth(38, 62, away)[:, None])
-    iris = to_linear(eyes["iris"]) * (1.05 + 0.75 * fibre + 0.4 * smooth(17, 10, away) if False else 1.05 + 0.75 * fibre + 0.35 * (1 - smooth(10, 17, away)))[:, None]
+    iris = to_linear(eyes["iris"]) * (1.05 + 0.5 * fibre + 0.35 * (1 - smooth(10, 17, away)))[:, None]
     iris = iris * (1 - 0.7 * smooth(18.5, 23, away))[:, None]
     edge = smooth(21.5, 24.5, away)[:, None]
     colour = np.clip(iris, 0.004, 1) * (1 - edge) + white * edge
     pupil = (1 - smooth(23 * eyes["pupil"] - 1, 23 * eyes["pupil"] + 1, away))[:, None]
     colour = colour * (1 - pupil) + 0.004 * pupil
-    out = colour * light
+    out = colour * light * (1 - 0.5 * smooth(0.0, 0.5, normals[:, 1]))[:, None]      # the upper lid's shade
     for azimuth, height, strength, name in ((scene["azimuth"], scene["height"], scene["key"], "key"), (-np.sign(scene["azimuth"]) * 50, 8, scene["fill"], "fill")):
         towards = direction(azimuth, height)
         out += (0.9 * shine(normals, view, towards, 350) * strength * np.clip(sight[name], 0.15, 1) + 0.04 * shine(normals, view, towards, 20) * strength * sight[name])[:, None]
@@ -117,4 +114,6 @@ def teeth_colour(place, normals, view, light, sight, scene):
     colour = enamel * (1 - gum) + gum * to_linear([0.72, 0.38, 0.36])
     far = np.clip(1.25 - 0.17 * np.abs(place[:, 0]), 0.25, 1)[:, None]
     towards = direction(scene["azimuth"], scene["height"])
+    # Teeth stand in the shade of the lips; they are wet and pale, and still catch light from all around.
+    light = light + 0.3 * scene["ambient"] + 0.12 * scene["key"]
     return colour * light * far + (0.5 * shine(normals, view, towards, 60) * scene["key"] * sight["key"])[:, None]
