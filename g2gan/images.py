@@ -28,7 +28,7 @@ def show_images(
     ncols = max(1, min(ncols, len(images)))
     nrows = max(1, -(-len(images) // ncols))
     height = nrows * (size + 0.2 * (titles is not None)) + 0.35 * bool(suptitle)
-    fig = Figure(figsize=(ncols * size, height), layout="compressed", dpi=64)
+    fig = Figure(figsize=(ncols * size, height), layout="compressed", dpi=80)
     axes = np.atleast_1d(fig.subplots(nrows, ncols)).ravel()
     for ax in axes: ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes, images)):
@@ -62,8 +62,9 @@ def _decode(file):
         picture = Image.open(file, formats=[f for f in FORMATS if f in Image.OPEN])
         if picture.width * picture.height > MAX_PIXELS: raise Image.DecompressionBombError
         picture.load()
-        try: return ImageOps.exif_transpose(picture)
-        except Exception: return picture  # broken EXIF data is no reason to refuse the pixels
+        try: ImageOps.exif_transpose(picture, in_place=True)
+        except Exception: pass  # broken EXIF data is no reason to refuse the pixels
+        return picture
 
 
 def _from_pil(picture):
@@ -75,7 +76,8 @@ def _from_pil(picture):
     if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         picture = picture.convert("RGBA")  # what is transparent becomes white
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.multiply(np.asarray(picture.convert("RGB")), np.float32(1 / 255), dtype=np.float32)
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")  # converting RGB to RGB would copy it
+    return np.multiply(np.asarray(picture), np.float32(1 / 255), dtype=np.float32)
 
 
 def _from_array(x, name):

@@ -9,7 +9,7 @@ __all__ = ['POINT_GROUPS', 'EYE_DISTANCE', 'EYE_HEIGHT', 'ALIGNED', 'CROP', 'MIR
            'ImageError', 'read_image', 'show_images', 'to_uint8', 'write_image']
 
 # %% ../nbs/01_landmarks.ipynb #c003
-# This notebook writes two modules: `g2gan.images` (files and pictures) and `g2gan.landmarks`, which passes it on.
+# Whoever has `g2gan.landmarks` has the pictures too.
 from .images import ImageError, read_image, show_images, to_uint8, write_image
 _all_ = ["ImageError", "read_image", "show_images", "to_uint8", "write_image"]
 
@@ -25,14 +25,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-# %% ../nbs/01_landmarks.ipynb #c013
+# %% ../nbs/01_landmarks.ipynb #c011
 # iBUG 300-W order. Left and right are the subject's own: the right eye is on the left of the picture.
 POINT_GROUPS = dict(
     jaw=[*range(0, 17)], right_brow=[*range(17, 22)], left_brow=[*range(22, 27)], nose=[*range(27, 36)],
     right_eye=[*range(36, 42)], left_eye=[*range(42, 48)], outer_mouth=[*range(48, 60)],
     inner_mouth=[*range(60, 68)], mouth=[*range(48, 68)])
 
-# %% ../nbs/01_landmarks.ipynb #c021
+# %% ../nbs/01_landmarks.ipynb #c019
 EYE_DISTANCE, EYE_HEIGHT = 0.30, 0.35  # between the eye centres, and of their line, as parts of the frame's side
 ALIGNED, CROP = 144, 128               # side of the paper's aligned picture, and of the part of it that a network sees
 
@@ -50,7 +50,7 @@ def inter_ocular(
     "Distance of the outer eye corners (points 36 and 45), (...): the usual unit for errors of landmarks."
     return ((points[..., 36, :] - points[..., 45, :]) ** 2).sum(-1) ** 0.5
 
-# %% ../nbs/01_landmarks.ipynb #c033
+# %% ../nbs/01_landmarks.ipynb #c031
 @dataclass(frozen=True, eq=False)
 class Alignment:
     "A similarity from a photo's pixels to an upright square frame of `size` pixels in which the eyes have fixed places."
@@ -99,7 +99,7 @@ def _block_means(image, corners, block):
         piece = piece.reshape(len(piece) // block, block, -1, block, 3).mean((1, 3))
     return np.ascontiguousarray(piece, np.float32), np.array([x0, y0])
 
-# %% ../nbs/01_landmarks.ipynb #c034
+# %% ../nbs/01_landmarks.ipynb #c032
 def align_by_eyes(
     points: np.ndarray,   # (68, 2) in photo pixels
     size: int = ALIGNED,  # side of the aligned frame
@@ -113,7 +113,7 @@ def align_by_eyes(
     b = complex((0.5 - EYE_DISTANCE / 2) * size - 0.5, EYE_HEIGHT * size - 0.5) - a * right
     return Alignment(np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), int(size))
 
-# %% ../nbs/01_landmarks.ipynb #c047
+# %% ../nbs/01_landmarks.ipynb #c045
 def scale_points(
     points,      # (..., 2) array or tensor, pixels of a square frame of `old` pixels
     old: float,  # side of the frame now
@@ -143,7 +143,7 @@ def center_crop(
     window = (..., slice(y, y + crop), slice(x, x + crop))
     return image[window] if torch.is_tensor(image) else image[window + (slice(None),)]
 
-# %% ../nbs/01_landmarks.ipynb #c055
+# %% ../nbs/01_landmarks.ipynb #c053
 MIRROR = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,  # jaw, brows, nose
      45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,                              # eyes
@@ -160,7 +160,7 @@ def mirror_points(
     out[..., 0] = width - 1 - out[..., 0]
     return out
 
-# %% ../nbs/01_landmarks.ipynb #c064
+# %% ../nbs/01_landmarks.ipynb #c062
 class FaceNotFound(ValueError):
     "There is no face where one is needed; the message is one sentence that names the file."
 
@@ -176,12 +176,10 @@ class LandmarkDetector(ABC):
     width = 384           # width of the face's box in the piece of the photo in which the points are found
 
     @abstractmethod
-    def boxes(self, image: np.ndarray) -> list:  # (H, W, 3) uint8 -> (left, top, right, bottom) each, in pixel edges
-        ...
+    def boxes(self, image: np.ndarray) -> list: ...  # (H, W, 3) uint8 -> (left, top, right, bottom) each, in pixel edges
 
     @abstractmethod
-    def landmarks(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:  # (H, W, 3) uint8, one box -> (68, 2)
-        ...
+    def landmarks(self, image: np.ndarray, box: np.ndarray) -> np.ndarray: ...  # (H, W, 3) uint8, one box -> (68, 2)
 
     def detect(
         self,
@@ -208,7 +206,7 @@ class LandmarkDetector(ABC):
         points = self.landmarks(np.asarray(piece), (box - np.tile(start, 2)) / np.tile(k, 2))
         return ((points + 0.5) * k + start - 0.5).astype(np.float32)
 
-# %% ../nbs/01_landmarks.ipynb #c069
+# %% ../nbs/01_landmarks.ipynb #c067
 class DlibDetector(LandmarkDetector):
     "dlib's gradient histograms and regression trees: quick on a CPU, with its weights in the extra `g2gan[offline]`."
     name = "dlib"
@@ -229,7 +227,7 @@ class DlibDetector(LandmarkDetector):
         left, top, right, bottom = (int(v) for v in np.rint(box))
         return np.array([(p.x, p.y) for p in self.fit(image, self.rectangle(left, top, right - 1, bottom - 1)).parts()], float)
 
-# %% ../nbs/01_landmarks.ipynb #c070
+# %% ../nbs/01_landmarks.ipynb #c068
 class FaceAlignmentDetector(LandmarkDetector):
     "S3FD and FAN of the package `face-alignment`: better with turned and covered faces; 180 MB of weights, fetched once."
     name = "face-alignment"
@@ -272,7 +270,7 @@ def _answers(host, seconds=3):
     thread.start(); thread.join(seconds + 1)
     return bool(answer)
 
-# %% ../nbs/01_landmarks.ipynb #c072
+# %% ../nbs/01_landmarks.ipynb #c070
 @lru_cache(maxsize=None)
 def _load_detector(name):
     if name == "dlib": return DlibDetector()
@@ -290,7 +288,7 @@ def get_detector(
     "A landmark detector, loaded once a process; 'auto' is face-alignment where its weights are or can be fetched, else dlib."
     return detector if isinstance(detector, LandmarkDetector) else _load_detector(detector)
 
-# %% ../nbs/01_landmarks.ipynb #c077
+# %% ../nbs/01_landmarks.ipynb #c075
 def find_face(
     image: np.ndarray,    # (H, W, 3) float in [0, 1], as `read_image` gives it
     detector="auto",      # as for `get_detector`
