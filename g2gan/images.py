@@ -98,7 +98,7 @@ def read_image(
 ) -> np.ndarray:       # (H, W, 3) float32 RGB in [0, 1], turned upright as its EXIF data says
     "Read any kind of picture. What is none, is broken, or has over `MAX_PIXELS` pixels raises `ImageError`."
     is_path = isinstance(source, (str, os.PathLike))
-    name = name or (os.fspath(source) if is_path else "image")
+    name = name or (os.fspath(source) if is_path else "") or "image"
     if isinstance(source, np.ndarray): return _from_array(source, name)
     if is_path and not os.path.exists(source): raise ImageError(f"{name}: there is no such file.")
     if is_path and not os.path.isfile(source): raise ImageError(f"{name}: this is a folder or a device and not a picture.")
