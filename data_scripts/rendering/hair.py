@@ -28,7 +28,7 @@ def inside_hairline(place, hair, ragged):
 
 
 def shells(actor, skin, normals):
-    """The stack over the scalp: list of (points, triangles, place, height 0 to 1, depth inside the hairline)."""
+    """The stack over the scalp: list of (points, triangles, place, height 0 to 1, depth inside the hairline, normals)."""
     h, hair = actor.head, actor.person.hair
     seed = actor.person.skin["seed"]
     ragged = 0.035 * noise(np.ascontiguousarray(h.rest * 6), seed + 31) + 0.03 * noise(np.ascontiguousarray(h.rest * 20), seed + 34)
@@ -46,7 +46,7 @@ def shells(actor, skin, normals):
     for k in range(layers):
         height = k / max(layers - 1, 1)
         moved = skin + (tall * (0.04 + height))[:, None] * (normals + lean * height)
-        out.append((moved, triangles, h.rest, np.full(len(skin), height), depth))
+        out.append((moved, triangles, h.rest, np.full(len(skin), height), depth, normals))
     return out
 
 

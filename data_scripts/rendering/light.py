@@ -1,7 +1,7 @@
 """Light that reaches each vertex: a studio of soft lights, shadowed by depth maps, blurred under the skin."""
 import numpy as np
 
-from rendering.raster import depth_map, seen
+from rendering.raster import add_light, depth_map
 
 MAP, REACH = 192, 1.6                                     # shadow maps: texels, and decimetres from the head's middle
 
@@ -34,25 +34,26 @@ def softbox(azimuth, height, spread, count):
 
 def studio(scene):
     """The lights of a scene: dict name -> (directions, colour of their sum (3,))."""
-    sky = sphere(40)
+    sky = sphere(32)
     bright = 0.5 + 0.45 * np.clip(sky[:, 1], -1, 1) + 0.25 * np.clip(sky[:, 2], 0, 1)
     tint, cool = scene["tint"], 2 - scene["tint"]
     return {"sky": (sky, scene["ambient"] * (0.5 + 0.5 * cool), bright / bright.mean()),
-            "key": (softbox(scene["azimuth"], scene["height"], scene["softness"], 10), scene["key"] * tint, None),
-            "fill": (softbox(-np.sign(scene["azimuth"]) * 50, 8, 24, 4), scene["fill"] * cool, None),
+            "key": (softbox(scene["azimuth"], scene["height"], scene["softness"], 8), scene["key"] * tint, None),
+            "fill": (softbox(-np.sign(scene["azimuth"]) * 50, 8, 24, 3), scene["fill"] * cool, None),
             "rim": (softbox(-np.sign(scene["azimuth"]) * 140, 30, 12, 2), scene["rim"] * np.ones(3), None)}
 
 
-def reach(points, normals, blockers, triangles, towards, wrap):
-    """Share of light from one direction at each vertex: (V,3) per colour with the wrap of skin, and plain visibility (V,)."""
+def view_from(towards):
+    """Axes (3,3) of the picture a light sees: across, up, and towards the light."""
     side = np.cross([0.01, 1, 0.02], towards)
     side /= np.linalg.norm(side)
-    frame = np.stack([side, np.cross(towards, side), towards])
+    return np.stack([side, np.cross(towards, side), towards])
+
+
+def flatten(points, axes):
+    """Vertices (V,3) in the pixels of a light's depth map, depth growing away from the light."""
     scale = MAP / (2 * REACH)
-    flat = lambda p: np.ascontiguousarray((p - (0, 7.1, 0.4)) @ frame.T * (scale, scale, -1) + (MAP / 2, MAP / 2, 0))
-    visible = seen(flat(points + 0.012 * normals), depth_map(flat(blockers), triangles, MAP), 0.022)
-    cosine = (normals @ towards)[:, None]
-    return np.clip((cosine + wrap) / (1 + wrap), 0, None) * visible[:, None], visible
+    return (points - (0, 7.1, 0.4)) @ (axes * [[scale], [scale], [-1]]).T + (MAP / 2, MAP / 2, 0)
 
 
 def bake(points, normals, is_skin, blockers, triangles, scene, blur):
@@ -61,14 +62,14 @@ def bake(points, normals, is_skin, blockers, triangles, scene, blur):
     Red light travels farthest in skin, blue hardly at all: so the edge of a shadow is warm.
     """
     wrap = np.where(is_skin[:, None], np.array([0.28, 0.12, 0.07]), 0.02)
-    total, visible = np.zeros_like(points), {}
+    total, visible, raised = np.zeros_like(points), {}, points + 0.012 * normals
     for name, (directions, colour, weights) in studio(scene).items():
         weights = np.ones(len(directions)) if weights is None else weights
         part, sight = np.zeros_like(points), np.zeros(len(points))
         for towards, weight in zip(directions, weights):
-            lit, clear = reach(points, normals, blockers, triangles, towards, wrap)
-            part += weight * lit
-            sight += clear
+            axes = view_from(towards)
+            depth = depth_map(flatten(blockers, axes), triangles, MAP) + np.float32(0.022)
+            add_light(points, normals, flatten(raised, axes), depth, towards, wrap, weight, part, sight)
         # The sky's cosine lobe averages to a quarter over the sphere; scale so that open skin gets 1.
         total += part / len(directions) * (3.2 if name == "sky" else 1) * colour
         visible[name] = sight / len(directions)

@@ -165,7 +165,7 @@ def paint(person, width):
     colour = base * (1 + red[..., None] * f32(0.05, -0.24, -0.2))
     colour *= 1 - region["socket"][..., None] * f32(0.14, 0.24, 0.18) * (0.7 + 0.6 * person.old)
     colour *= (1 + 0.05 * grain(4, 2, 3) + 0.05 * skin["rough"] * grain(22, 3, 2) + 0.045 * skin["rough"] * grain(80, 4, 1))[..., None]
-    colour *= 1 - region["lid_line"][..., None] * 0.6 * min(hair["lashes"], 1.2)          # where the lashes' roots stand
+    colour *= 1 - region["lid_line"][..., None] * 0.75 * min(hair["lashes"], 1.2)          # where the lashes' roots stand
     if skin["freckles"]:
         colour *= 1 - (smooth(0.38, 0.62, grain(42, 5, 1)) * region["freckled"])[..., None] * skin["freckles"] * f32(0.3, 0.45, 0.55)
     colour = moles(colour, place, skin)

@@ -40,8 +40,8 @@ UNITS = {
         {"mouthSmile": 1.0, "cheekSquint": 0.85, "mouthUpperUp": 1.1, "mouthLowerDown": 0.5, "jawOpen": 0.16, "eyeSquint": 0.5},
         {"mouthSmile": 1.05, "cheekSquint": 0.8, "eyeSquint": 0.45, "mouthUpperUp": 0.85}],
     "sadness": [
-        {"browInnerUp": 1.25, "browDown": 0.2, "mouthFrown": 1.1, "mouthShrugLower": 0.5, "eyeSquint": 0.25, "eyeLookDown": 0.25},
-        {"browInnerUp": 1.3, "mouthFrown": 1.0, "mouthPress": 0.3, "eyeBlink": 0.22, "mouthRollLower": 0.25, "eyeLookDown": 0.3}],
+        {"browInnerUp": 1.4, "mouthFrown": 1.25, "mouthShrugLower": 0.6, "eyeSquint": 0.2, "eyeLookDown": 0.15, "browDown": 0.15},
+        {"browInnerUp": 1.45, "mouthFrown": 1.1, "mouthPress": 0.3, "eyeBlink": 0.12, "mouthRollLower": 0.25, "eyeLookDown": 0.15}],
     "surprise": [
         {"browInnerUp": 1.2, "browOuterUp": 1.2, "eyeWide": 1.1, "jawOpen": 0.62, "mouthFunnel": 0.15},
         {"browInnerUp": 1.1, "browOuterUp": 1.3, "eyeWide": 1.0, "jawOpen": 0.8}],
@@ -139,7 +139,7 @@ def _style(rng):
 
 TONES = np.array([[226, 184, 164], [216, 171, 146], [203, 155, 126], [184, 134, 104], [156, 108, 80], [124, 82, 60], [92, 61, 46]]) / 255
 HAIRS = np.array([[24, 19, 17], [38, 27, 21], [62, 42, 30], [92, 64, 42], [132, 98, 62], [176, 142, 98], [112, 56, 32], [150, 146, 140]]) / 255
-IRISES = np.array([[58, 36, 22], [84, 54, 30], [98, 84, 52], [86, 108, 96], [92, 120, 146], [104, 122, 132]]) / 255
+IRISES = np.array([[58, 36, 22], [84, 54, 30], [98, 84, 52], [78, 94, 82], [80, 102, 124], [92, 106, 114]]) / 255
 LIGHTS = ("front", "left", "right", "window", "above")
 
 
@@ -178,8 +178,8 @@ def _scene(rng):
     warm = rng.normal(0, 0.035)
     grey = rng.uniform(0.12, 0.8)
     return {"azimuth": float(side), "height": float(rng.uniform(45, 60) if kind == "above" else rng.uniform(10, 40)),
-            "softness": float(rng.uniform(9, 22)), "key": float(rng.uniform(1.4, 2.6)), "fill": float(rng.uniform(0.2, 0.6)),
-            "ambient": float(rng.uniform(0.35, 0.7)), "tint": np.array([1 + warm, 1, 1 - warm]), "rim": float(rng.uniform(0, 0.9)),
+            "softness": float(rng.uniform(9, 22)), "key": float(rng.uniform(1.7, 2.9)), "fill": float(rng.uniform(0.2, 0.6)),
+            "ambient": float(rng.uniform(0.3, 0.6)), "tint": np.array([1 + warm, 1, 1 - warm]), "rim": float(rng.uniform(0, 0.9)),
             "backdrop": np.clip(grey * (1 + rng.normal(0, 0.05, 3)), 0.03, 0.95), "backdrop_2": np.clip(grey * (1 + rng.normal(0, 0.09, 3)), 0.03, 0.95),
             "distance": float(rng.uniform(9, 16)), "yaw": float(rng.normal(0, 2)), "pitch": float(rng.normal(0, 1.5)),
             "exposure": float(rng.normal(1, 0.08)), "cloth": rng.uniform(0.03, 0.6) * (1 + rng.normal(0, 0.2, 3)), "seed": int(rng.integers(1 << 30))}
@@ -197,4 +197,4 @@ def make_person(seed, number):
     return Person(number, female, old, roots, targets, style=_style(rng), skin=_skin(rng, female, old, roots),
                   hair=_hair(rng, female, old, roots), glasses=glasses if rng.random() < 0.2 else None, scene=_scene(rng),
                   eyes={"iris": IRISES[rng.integers(0, 2) if roots[2] < 0.6 else rng.integers(0, 6)] * rng.normal(1, 0.08),
-                        "pupil": float(rng.uniform(0.3, 0.45)), "seed": int(rng.integers(1 << 30))})
+                        "pupil": float(rng.uniform(0.3, 0.45)), "rest": float(np.clip(rng.normal(0.08, 0.05), 0.0, 0.2)), "seed": int(rng.integers(1 << 30))})

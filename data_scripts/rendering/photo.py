@@ -42,7 +42,7 @@ class Stage:
         coarse = room(moved[actor.head.used])
         strips = [(p, t) for (what, _, t, _), p in zip(opaque, points) if what == FRAME]
         shells = hairs.shells(actor, self.skin_points, normals[0])
-        curtains = [(room(p), t, where, height, depth) for p, t, where, height, depth in hairs.curtains(actor, moved)]
+        curtains = [(room(p), t, where, height, depth, vertex_normals(room(p), t)) for p, t, where, height, depth in hairs.curtains(actor, moved)]
         blockers, blocking = [coarse], [actor.head.coarse]
         for p, t in strips + [(c[0], c[1]) for c in curtains[2:3]]:
             blocking.append(t + sum(map(len, blockers)))
@@ -53,7 +53,7 @@ class Stage:
         self.light, self.sight = bake(self.points, normals, self.kind == SKIN, np.concatenate(blockers), np.concatenate(blocking),
                                       self.scene, (actor.head.blur, self.skin_points))
         self.hair = [(s, False) for s in shells] + [(c, True) for c in curtains]
-        self.landmarks = room(actor.head.finer @ moved[actor.head.used])[actor.head.index[landmark_vertices()]]
+        self.landmarks = self.skin_points[actor.head.index[landmark_vertices()]]
 
 
 def raster(points, triangles, size, depth):
@@ -100,13 +100,13 @@ def lay_hair(stage, project, size, depth, canvas, alpha):
     actor, scene = stage.actor, stage.scene
     n = len(stage.skin_points)
     key = direction(scene["azimuth"], scene["height"])
-    for (points, triangles, place, height, inside), curtain in stage.hair:
+    for (points, triangles, place, height, inside, facing), curtain in stage.hair:
         index, weights = raster(project(points), triangles, size, depth.copy())
         mask = index >= 0
         if not mask.any():
             continue
         s = Samples(triangles, index, weights, mask)
-        normals = unit(s(vertex_normals(points, triangles)))
+        normals = unit(s(facing))
         view = unit(np.array([0, 7.1, scene["distance"] + 1.4]) - s(points))
         if curtain:
             light = scene["ambient"] * 0.55 + scene["key"] * np.clip(normals @ key * 0.7 + 0.3, 0, 1)[:, None] * scene["tint"]
@@ -143,7 +143,7 @@ def exposure(actor):
         stage, rest = Stage(actor, {}, (0, 0, 0), (0, 0), np.random.default_rng(0)), actor.head.rest
         face = (rest[:, 2] > 1.2) & (rest[:, 1] > 6.4) & (rest[:, 1] < 7.9) & (actor.head.hollow < 0.1)
         dark = np.clip(actor.person.skin["tone"] / 6, 0, 1)
-        actor.gain = (0.72 + 0.25 * dark) * actor.person.scene["exposure"] / np.percentile(stage.light[:len(rest)][face].mean(1), 70)
+        actor.gain = (0.85 + 0.25 * dark) * actor.person.scene["exposure"] / np.percentile(stage.light[:len(rest)][face].mean(1), 70)
     return actor.gain
 
 

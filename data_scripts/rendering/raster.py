@@ -62,23 +62,40 @@ def depth_map(points, triangles, size):
 
 
 @njit(cache=True)
-def seen(points, depth, bias):
-    """How much of each point (V,3, in map pixels) the light of this depth map reaches, 0 to 1, softened over 2 x 2 texels."""
+def add_light(points, normals, flat, depth, towards, wrap, weight, total, sight):
+    """Adds to `total` (V,3) and `sight` (V,) what one direction sends to each vertex.
+
+    `flat` (V,3) are the vertices in the pixels of the `depth` map seen from the light, softened over 2 x 2 texels;
+    `wrap` (V,3) is how far round each colour of light creeps.
+    """
     size = depth.shape[0]
-    lit = np.ones(points.shape[0], np.float32)
     for i in range(points.shape[0]):
-        x, y = points[i, 0], points[i, 1]
-        left, top = int(np.floor(x)), int(np.floor(y))
-        if left < 0 or top < 0 or left >= size - 1 or top >= size - 1:
-            continue
-        fx, fy, z, total = x - left, y - top, points[i, 2] - bias, 0.0
-        for dy in range(2):
-            for dx in range(2):
-                share = (fx if dx else 1 - fx) * (fy if dy else 1 - fy)
-                if z <= depth[top + dy, left + dx]:
-                    total += share
-        lit[i] = total
-    return lit
+        x, y, z = flat[i, 0], flat[i, 1], flat[i, 2]
+        left, top, visible = int(np.floor(x)), int(np.floor(y)), 1.0
+        if 0 <= left < size - 1 and 0 <= top < size - 1:
+            fx, fy, visible = x - left, y - top, 0.0
+            for dy in range(2):
+                for dx in range(2):
+                    if z <= depth[top + dy, left + dx]:
+                        visible += (fx if dx else 1 - fx) * (fy if dy else 1 - fy)
+        sight[i] += visible
+        cosine = normals[i, 0] * towards[0] + normals[i, 1] * towards[1] + normals[i, 2] * towards[2]
+        for c in range(3):
+            lit = (cosine + wrap[i, c]) / (1 + wrap[i, c])
+            if lit > 0:
+                total[i, c] += weight * lit * visible
+
+
+@njit(cache=True)
+def interpolate(values, corners, weights):
+    """Values (N,C) of vertices (V,C) inside triangles: corners (N,3) and weights (N,2) of the first two."""
+    out = np.empty((corners.shape[0], values.shape[1]), np.float32)
+    for i in range(corners.shape[0]):
+        a, b, c = corners[i, 0], corners[i, 1], corners[i, 2]
+        u, v = weights[i, 0], weights[i, 1]
+        for k in range(values.shape[1]):
+            out[i, k] = u * values[a, k] + v * values[b, k] + (1 - u - v) * values[c, k]
+    return out
 
 
 @njit(cache=True)

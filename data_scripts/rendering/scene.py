@@ -29,16 +29,27 @@ class Actor:
 
     def pose(self, units):
         """Moved base vertices with the expression `units` (name -> weight) put on; unit strengths follow the head's size."""
+        rest = self.person.eyes["rest"] * (1 - min(1, units.get("eyeWideLeft", 0)))
+        units = dict(units)
+        for side in ("Left", "Right"):                                          # nobody's lids stand wide open at rest
+            units[f"eyeBlink{side}"] = min(1.0, units.get(f"eyeBlink{side}", 0) + rest)
         moved = add_targets(self.bones, units)
         if self.person.hair["cut"] in ("long", "bob"):
             ears, most = self.head.coarse_ear, 0.9 * np.abs(self.bones[self.head.used, 0][self.head.temple]).max()
             moved[ears, 0] = np.clip(moved[ears, 0], -most, most)               # long hair presses the ears to the head
         return moved
 
+    def skin(self, moved):
+        """Fine skin vertices; the mouth's hollow and the tongue's root are drawn in, so that no odd chin lets them through."""
+        skin = self.head.finer @ moved[self.head.used]
+        deep = self.head.hollow[:, None] * (self.head.rest[:, 1:2] < 6.5)
+        low = self.head.tongue * np.maximum(6.53 - self.head.rest[:, 1], 0)
+        return skin + deep * (0, 0.09, -0.1) + low[:, None] * (0, 0.8, -0.6)
+
     def parts(self, moved, gaze, rng):
         """All opaque parts: list of (kind, points, quads or triangles, place)."""
         h, person = self.head, self.person
-        skin = h.finer @ moved[h.used]
+        skin = self.skin(moved)
         out = [(SKIN, skin, h.triangles, h.rest)]
         for side, name in ((1, "eye_l"), (-1, "eye_r")):
             points, quads, place = parts.eyeball(side, gaze)

@@ -4,7 +4,7 @@ import numpy as np
 from rendering.light import direction
 from rendering.mesh import smooth
 from rendering.paint import to_linear
-from rendering.raster import fractal
+from rendering.raster import fractal, interpolate
 
 PIVOT = np.array([0, 6.9, 0.2])
 FLESH = to_linear([0.52, 0.2, 0.19])
@@ -30,15 +30,11 @@ class Samples:
     """What each covered sample shows: kind, part and values interpolated over its triangle."""
 
     def __init__(self, triangles, index, weights, mask):
-        self.mask = mask
-        self.corner = triangles[index[mask]]
-        w = weights[mask]
-        self.w = np.concatenate([w, 1 - w.sum(1, keepdims=True)], 1)[..., None]
+        self.corner, self.weights = triangles[index[mask]], weights[mask]
 
     def __call__(self, values):
         """`values` (V,) or (V,n) at the samples."""
-        flat = values[:, None] if values.ndim == 1 else values
-        out = (flat[self.corner] * self.w).sum(1)
+        out = interpolate(values.reshape(len(values), -1), self.corner, self.weights)
         return out[:, 0] if values.ndim == 1 else out
 
 
@@ -89,15 +85,15 @@ def eye_colour(actor, place, normals, view, light, sight, scene):
     ring = np.stack([np.cos(turn) * 5, np.sin(turn) * 5, away * 0.05 + side * 9], 1)
     fibre = fractal(np.ascontiguousarray(ring * (2.2, 2.2, 1)), eyes["seed"], 3)
     veins = smooth(0.25, 0.7, fractal(np.ascontiguousarray(ring * (1.2, 1.2, 3)), eyes["seed"] + 5, 3))
-    white = np.array([0.74, 0.70, 0.67]) * (1 - np.array([0.05, 0.2, 0.2]) * (veins * smooth(30, 55, away))[:, None])
+    white = np.array([0.68, 0.63, 0.6]) * (1 - np.array([0.05, 0.2, 0.2]) * (veins * smooth(30, 55, away))[:, None])
     white = white * (1 - np.array([0.05, 0.16, 0.16]) * smooth(38, 62, away)[:, None])
     iris = to_linear(eyes["iris"]) * (1.05 + 0.5 * fibre + 0.35 * (1 - smooth(10, 17, away)))[:, None]
-    iris = iris * (1 - 0.7 * smooth(18.5, 23, away))[:, None]
+    iris = iris * (1 - 0.8 * smooth(17.5, 23, away))[:, None]
     edge = smooth(21.5, 24.5, away)[:, None]
     colour = np.clip(iris, 0.004, 1) * (1 - edge) + white * edge
     pupil = (1 - smooth(23 * eyes["pupil"] - 1, 23 * eyes["pupil"] + 1, away))[:, None]
     colour = colour * (1 - pupil) + 0.004 * pupil
-    out = colour * light * (1 - 0.5 * smooth(0.0, 0.5, normals[:, 1]))[:, None]      # the upper lid's shade
+    out = colour * light * (1 - 0.6 * smooth(-0.05, 0.45, normals[:, 1]))[:, None]      # the upper lid's shade
     for azimuth, height, strength, name in ((scene["azimuth"], scene["height"], scene["key"], "key"), (-np.sign(scene["azimuth"]) * 50, 8, scene["fill"], "fill")):
         towards = direction(azimuth, height)
         out += (0.9 * shine(normals, view, towards, 350) * strength * np.clip(sight[name], 0.15, 1) + 0.04 * shine(normals, view, towards, 20) * strength * sight[name])[:, None]
