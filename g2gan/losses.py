@@ -44,12 +44,13 @@ def identity_loss(
     real: torch.Tensor,   # (B, D) features F(I) of the inputs: F(I_N) and F(I_E) stacked
     fake: torch.Tensor,   # (B, D) features of what was made of them, F(I_E^) and F(I_N^)
 ) -> torch.Tensor:        # scalar
-    """Eq. 6: mean absolute difference of identity features, in units of the real features' root mean square.
+    """Eq. 6: mean absolute difference of identity features, in units of each real face's root mean square feature.
 
     The unit makes alpha2 mean the same for every network F, whatever the size of its features. Both directions
     of Eq. 6 are summed: stacked in one batch of which the mean is taken, hence the factor 2."""
-    scale = real.detach().float().square().mean().sqrt().clamp_min(1e-6)
-    return 2 * F.l1_loss(fake.float(), real.detach().float()) / scale
+    real = real.detach().float()
+    unit = real.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)   # (B, 1)
+    return 2 * ((fake.float() - real).abs() / unit).mean()
 
 # %% ../nbs/09_losses.ipynb #c009
 def pixel_loss(
