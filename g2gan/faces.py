@@ -67,7 +67,7 @@ class FaceSet:
 
     def __repr__(self):
         t = self.table
-        return (f"FaceSet({self.info.get('name', self.root.name)!r}: {len(t)} faces of {t.subject.nunique()} subjects, "
+        return (f"FaceSet({self.name!r}: {len(t)} faces of {t.subject.nunique()} subjects, "
                 f"{t.expression.nunique()} expressions, {self.size} px)")
 
     @cached_property
@@ -148,7 +148,41 @@ class FaceSet:
         held = [s for s in ranked if subject_rank(s, seed) < holdout] if holdout < 1 else ranked[:int(holdout)]
         return self.subset(subjects=[s for s in ranked if s not in set(held)]), self.subset(subjects=held)
 
-# %% ../nbs/05_faces.ipynb #c032
+    @classmethod
+    def open(cls,
+        names: str,  # 'builtin', a folder, or several of them with a + between
+    ) -> 'FaceSet':
+        "The set that a command line names."
+        sets = [cls.builtin() if name == 'builtin' else cls(name) for name in str(names).split('+')]
+        return sets[0] if len(sets) == 1 else cls.join(sets)
+
+    @classmethod
+    def join(cls,
+        sets: list,  # FaceSets of one size, with different names
+    ) -> 'FaceSet':
+        "Several sets as one; a person of 'frll' is then called 'frll/001'."
+        names = [s.name for s in sets]
+        if len({s.stored_size for s in sets}) > 1 or len(set(names)) < len(names):
+            raise FaceSetError(f"{', '.join(str(s.root) for s in sets)} cannot be joined: they need one size and different names; prepare them again with the same --size.")
+        # an absolute file name stands for itself, whatever the root
+        tables = [s.table.assign(file_name=[str((s.root/f).resolve()) for f in s.table.file_name],
+                                 subject=s.name + '/' + s.table.subject) for s in sets]
+        several = {key: '; '.join(str(s.info[key]) for s in sets if key in s.info) for key in ('source', 'licence', 'citation')}
+        info = {'name': '+'.join(names), 'sets': names, **several, 'alignment': sets[0].info['alignment']}
+        return sets[0]._changed(table=pd.concat(tables, ignore_index=True), info=info)
+
+    @property
+    def name(self) -> str:
+        "What the set calls itself, else its folder's name."
+        return self.info.get('name', self.root.name)
+
+    @property
+    def people(self) -> dict:
+        "The people by the set they come from: {set: [subject, ...]}."
+        if 'sets' not in self.info: return {self.name: self.subjects}
+        return {n: [s.removeprefix(n + '/') for s in self.subjects if s.startswith(n + '/')] for n in self.info['sets']}
+
+# %% ../nbs/05_faces.ipynb #c036
 def learn_shape_model(
     faces: FaceSet,        # training faces
     n_components=0.99,     # as in ShapeModel.fit
@@ -169,7 +203,7 @@ def learn_shape_model(
     elif moved.any() and t.expression.eq('neutral').sum() > 1: model.learn_neutral_unpaired(points[moved], points[t.expression.eq('neutral')])
     return model
 
-# %% ../nbs/05_faces.ipynb #c044
+# %% ../nbs/05_faces.ipynb #c048
 class FacePairs:
     "Training pairs that depend on seed and step alone, so that a run resumed or spread over machines sees the same ones."
     def __init__(self,
@@ -240,7 +274,7 @@ class FacePairs:
         points = {'s_N': s_N, 's_E': s_E, 's_hat': s_hat, 's_T': s_T}
         return {**images, **{k: torch.from_numpy(np.array(p, np.float32)) for k, p in points.items()}}
 
-# %% ../nbs/05_faces.ipynb #c063
+# %% ../nbs/05_faces.ipynb #c067
 def _light(images, u, strength):
     # brightness, contrast, saturation; no hue, so a grey face stays grey
     bright, contrast, saturation = (1 + strength*(2*u-1)).T[..., None, None, None]
@@ -275,7 +309,7 @@ def augment(
             out[key] = torch.where(mirrored[:, None, None], mirror_points(moved, crop), moved)
     return out
 
-# %% ../nbs/05_faces.ipynb #c071
+# %% ../nbs/05_faces.ipynb #c075
 def center(
     batch: dict,  # of FacePairs
     crop: int,    # side of the crop
