@@ -13,12 +13,13 @@ others, --frames in all, grow to intensity 1. A video called neutral is neutral 
 (pip install av). Every subject needs at least one neutral face. Without split, a fifth of the people test (those
 whose names rank below 0.2).
 """
+import os
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from g2gan.faces import FaceSetError, outside, subject_rank
+from g2gan.facesets import FaceSetError, outside, subject_rank
 from preparation import IMAGES, SYNONYMS, VIDEOS, Item, arguments, existing, run
 
 TEST_SHARE = 0.2
@@ -89,8 +90,8 @@ def from_table(root: Path, table: Path, frames=30, neutral=3) -> list:
         if item.key in seen: item = Item(f'{item.key} (row {number+2})', item.path, reason='table: the file is named twice')
         seen.add(item.key)
         found.append(item)
-    named = {i.path.resolve() for i in found}
-    return found + [Item(p.relative_to(root).as_posix(), p, reason='table: not named in it') for p in media(root) if p.resolve() not in named]
+    named = {os.path.realpath(i.path) for i in found}
+    return found + [Item(p.relative_to(root).as_posix(), p, reason='table: not named in it') for p in media(root) if os.path.realpath(p) not in named]
 
 
 def main(argv=None) -> int:

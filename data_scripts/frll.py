@@ -10,7 +10,6 @@ Points are taken from landmarks68.csv beside the two folders (columns file, subj
 where there is one, else detected. About a fifth of the people are for testing: those whose name ranks below
 TEST_SHARE (the rank is the SHA-256 of the name), so nobody changes sides when photos are added or missing.
 """
-import hashlib
 import json
 import re
 import sys
@@ -24,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from g2gan.faces import FaceSetError, subject_rank
-from preparation import IMAGES, Item, arguments, existing, run
+from preparation import IMAGES, Item, arguments, existing, file_digest, run
 
 API = 'https://api.figshare.com/v2/articles/5047666'
 ARCHIVES = ('neutral_front.zip', 'smiling_front.zip')
@@ -78,13 +77,6 @@ def _open(url, start=0):
     return urllib.request.urlopen(request, timeout=60)
 
 
-def _md5(path):
-    digest = hashlib.md5()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20): digest.update(block)
-    return digest.hexdigest()
-
-
 def fetch(url: str, path: Path, size: int, md5: str, tries: int = 5, wait: float = 2.) -> None:
     "Download with resuming: a cut connection goes on where it stopped, and nothing is kept whose checksum differs."
     part = path.with_suffix('.part')
@@ -100,7 +92,7 @@ def fetch(url: str, path: Path, size: int, md5: str, tries: int = 5, wait: float
             if error.code == 416: part.unlink(missing_ok=True)
         except OSError: pass       # a connection cut, refused or silent
         if part.exists() and part.stat().st_size >= size:
-            if _md5(part) == md5: part.replace(path); return
+            if file_digest(part, 'md5') == md5: part.replace(path); return
             part.unlink()          # damaged on the way: from the start
             if attempt == tries-1: raise FaceSetError(f'{path.name}: the checksum is wrong after {tries} downloads; try again later.')
         elif attempt < tries-1: time.sleep(wait*2**attempt)
@@ -118,7 +110,7 @@ def download(root: Path, api: str = API, wait: float = 2.) -> None:
         if name not in files: raise FaceSetError(f'{api} no longer lists {name}; download it by hand and pass --from.')
         file, path = files[name], root/name
         md5 = file.get('computed_md5') or file.get('supplied_md5')
-        if not (path.exists() and _md5(path) == md5):
+        if not (path.exists() and file_digest(path, 'md5') == md5):
             print(f"{name}: {file['size']/1e6:.0f} MB")
             fetch(file['download_url'], path, file['size'], md5, wait=wait)
         unpack(path, root)

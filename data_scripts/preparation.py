@@ -65,6 +65,14 @@ def _stat(path):
     except OSError: return None
 
 
+def file_digest(path: Path, kind: str = 'sha1') -> str:
+    "Hex digest of a file of any length."
+    digest = hashlib.new(kind)
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20): digest.update(block)
+    return digest.hexdigest()
+
+
 class Unusable(ValueError):
     "Why an input is left out: a kind, and after a colon what exactly."
 
@@ -159,6 +167,7 @@ def prepare_item(item: Item, size: int, detector, several: str) -> list:
 
 def _prepare_video(item, fields, size, detector, several):
     results, neutral = [], item.video[1]*(item.expression != 'neutral')
+    digest = file_digest(item.path)
     for number, total, image in video_frames(item.path, item.video[0], neutral):
         key = f'{item.key}#{number:05d}'
         grows = (number-neutral+1)/max(1, total-neutral)      # from the neutral start to the apex at the end
@@ -166,7 +175,8 @@ def _prepare_video(item, fields, size, detector, several):
         try: face, points = align(item, image, size, detector, several)
         except Unusable as error: results.append((key, str(error))); continue
         results.append((key, {**fields, 'frame': number, 'expression': expression, 'image': face, 'points': points,
-                              'intensity': item.intensity*(grows if neutral else 1), 'source': key}))
+                              'intensity': item.intensity*(grows if neutral else 1), 'source': key,
+                              'digest': f'{digest}#{number}'}))     # equal frames of one film are no duplicates
     if not results: raise Unusable('unreadable: the video has no frames')
     return results
 
@@ -183,8 +193,9 @@ def _in_parallel(items, jobs, work):
     if jobs <= 1:
         for item in items: yield item, work(item)
         return
-    # a forked process cannot use a GPU that its parent has touched
-    context, rest = multiprocessing.get_context('spawn' if torch.cuda.is_initialized() else None), list(items)
+    # processes start from a server that has no threads and no GPU: a fork of this process could hang in either
+    context, rest = multiprocessing.get_context('forkserver' if hasattr(os, 'fork') else 'spawn'), list(items)
+    if hasattr(os, 'fork'): context.set_forkserver_preload(['g2gan.faces'])
     while rest:
         try:
             with ProcessPoolExecutor(jobs, context, _worker) as pool:
