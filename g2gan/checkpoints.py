@@ -182,9 +182,8 @@ def training_record(
 ) -> dict:                               # JSON
     "What a model folder tells of its training: the people (so that nobody judges it on them), the settings, the scores."
     info = faces.info
-    name = info.get('name', faces.root.name)
-    return {'faces': {'name': name, 'count': len(faces), **{k: info[k] for k in ('source', 'licence', 'citation') if info.get(k)}},
-            'subjects': {name: faces.subjects}, 'config': asdict(config), 'steps': steps, 'seconds': round(seconds, 1),
+    return {'faces': {'name': faces.name, 'count': len(faces), **{k: info[k] for k in ('source', 'licence', 'citation') if info.get(k)}},
+            'subjects': faces.people, 'config': asdict(config), 'steps': steps, 'seconds': round(seconds, 1),
             'scores': [] if table is None else json.loads(table.reset_index().to_json(orient='records'))}
 
 # %% ../nbs/09d_checkpoints.ipynb #c018
@@ -196,7 +195,7 @@ def model_card(
     lines = ['---', 'library_name: g2gan', 'license: apache-2.0', 'tags: [face, facial-expression, image-editing, gan]', '---',
              f"# G2-GAN, {config['kind']} generators, {config['size']} px", '',
              f"Trained for {record['steps']} steps ({record['seconds'] / 60:.0f} minutes) on {faces['count']} faces of "
-             f"{len(record['subjects'][faces['name']])} people from {faces['name']}.", '',
+             f"{sum(map(len, record['subjects'].values()))} people from {faces['name']}.", '',
              *(f'- {key}: {faces[key]}' for key in ('source', 'licence', 'citation') if key in faces), '', '## Settings', '',
              *(f'- {key}: {value}' for key, value in config.items())]
     if record['scores']:

@@ -191,6 +191,8 @@ def get_judge(
     judge = JUDGES[kind].load(path or None)
     judge.name, judge.kind = kind, getattr(judge, 'kind', 'identity')
     judge.measure = 'distance' if kind == 'dlib' else 'cosine'     # dlib's features were trained for plain distances
+    weights = sum(v.double().abs().sum().item() for v in judge.state_dict().values())
+    judge.version = f'{kind} {weights:.10g}'                       # other weights, another judge
     return judge
 
 # %% ../nbs/12b_judges.ipynb #c033
@@ -202,7 +204,7 @@ class PointsJudge:
         detector='dlib',      # as for `get_detector`
     ):
         self.detector = get_detector(detector)
-        self.name = self.detector.name
+        self.name, self.version = self.detector.name, f'points {self.detector.name}'
 
     def __call__(self, images: torch.Tensor, points: torch.Tensor) -> np.ndarray:
         images = images.clamp(0, 1).cpu().permute(0, 2, 3, 1).numpy()

@@ -6,25 +6,25 @@
 __all__ = ['RING', 'MARGIN', 'TRIANGLES', 'border_anchors', 'mesh_vertices', 'displacements', 'flow', 'warp', 'foldover',
            'warp_photo']
 
-# %% ../nbs/04_warping.ipynb #c003
+# %% ../nbs/04_warping.ipynb #c004
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .landmarks import align_by_eyes
 
-# %% ../nbs/04_warping.ipynb #c004
+# %% ../nbs/04_warping.ipynb #c026
 RING = range(0, 17, 2)  # jaw points that have a follower further out: ears, neck and hair move along with the jaw
 MARGIN = 0.5  # the anchors stand outside the picture by this part of its side, for a chin may leave the picture too
 # 68 points, 9 followers (68..76) and 8 anchors (77..84) cut into triangles. The first 14 fill eyes and mouth: they
 # may shrink to nothing (a blink, shut lips). Where triangles overlap, the one further down the list is on top.
 TRIANGLES = torch.tensor([[int(v) for v in t.split()] for t in """
 36 37 41; 37 38 40; 37 40 41; 38 39 40; 42 43 47; 43 44 47; 44 45 46; 44 46 47; 60 61 67; 61 62 67; 62 63 65; 62 65
-66; 62 66 67; 63 64 65; 0 1 36; 0 1 68; 0 17 36; 0 17 68; 1 2 41; 1 2 69; 1 36 41; 1 68 69; 2 3 49; 2 3 69; 2 31 41; 2
-31 49; 3 4 48; 3 4 70; 3 48 49; 3 69 70; 4 5 48; 4 5 70; 5 6 59; 5 6 70; 5 48 59; 6 7 59; 6 7 71; 6 70 71; 7 8 58; 7 8
+66; 62 66 67; 63 64 65; 0 1 36; 0 1 68; 0 17 36; 0 17 68; 1 2 41; 1 2 69; 1 36 41; 1 68 69; 2 3 31; 2 3 69; 2 31 41; 3
+4 48; 3 4 70; 3 31 49; 3 48 49; 3 69 70; 4 5 48; 4 5 70; 5 6 59; 5 6 70; 5 48 59; 6 7 59; 6 7 71; 6 70 71; 7 8 58; 7 8
 72; 7 58 59; 7 71 72; 8 9 56; 8 9 72; 8 56 57; 8 57 58; 9 10 55; 9 10 73; 9 55 56; 9 72 73; 10 11 55; 10 11 74; 10 73
-74; 11 12 54; 11 12 74; 11 54 55; 12 13 54; 12 13 74; 13 14 53; 13 14 75; 13 53 54; 13 74 75; 14 15 46; 14 15 75; 14
-35 46; 14 35 53; 15 16 45; 15 16 76; 15 45 46; 15 75 76; 16 26 45; 16 26 76; 17 18 36; 17 18 68; 18 19 37; 18 19 78;
+74; 11 12 54; 11 12 74; 11 54 55; 12 13 54; 12 13 74; 13 14 35; 13 14 75; 13 35 53; 13 53 54; 13 74 75; 14 15 46; 14
+15 75; 14 35 46; 15 16 45; 15 16 76; 15 45 46; 15 75 76; 16 26 45; 16 26 76; 17 18 36; 17 18 68; 18 19 37; 18 19 78;
 18 36 37; 18 68 77; 18 77 78; 19 20 37; 19 20 78; 20 21 38; 20 21 78; 20 37 38; 21 22 27; 21 22 78; 21 27 39; 21 38
 39; 22 23 43; 22 23 78; 22 27 42; 22 42 43; 23 24 44; 23 24 78; 23 43 44; 24 25 44; 24 25 78; 25 26 45; 25 26 76; 25
 44 45; 25 76 79; 25 78 79; 27 28 39; 27 28 42; 28 29 39; 28 29 42; 29 30 31; 29 30 35; 29 31 40; 29 35 47; 29 39 40;
@@ -34,7 +34,7 @@ TRIANGLES = torch.tensor([[int(v) for v in t.split()] for t in """
 68 69 84; 68 77 84; 69 70 84; 70 71 83; 70 83 84; 71 72 82; 71 82 83; 72 73 82; 73 74 81; 73 81 82; 74 75 80; 74 80
 81; 75 76 80; 76 79 80""".split(";")])
 
-# %% ../nbs/04_warping.ipynb #c005
+# %% ../nbs/04_warping.ipynb #c027
 def border_anchors(
     size: tuple,             # (H, W) in pixels
     margin: float = MARGIN,  # distance outside of the picture, as a part of its sides
@@ -53,7 +53,7 @@ def mesh_vertices(
     ring = points[:, RING] + 0.3 * (points[:, RING] - points[:, 30:31])
     return torch.cat([points, ring, anchors.to(points).expand(len(points), -1, -1)], 1)
 
-# %% ../nbs/04_warping.ipynb #c006
+# %% ../nbs/04_warping.ipynb #c039
 def _spread(first, last):
     "Count from first to last (K,) for each k, one after the other: which k it is and the number, both (sum of lengths,)."
     length = (last - first + 1).clamp(min=0)
@@ -96,7 +96,7 @@ def _rasterize(vertices, size, slack=0.1, thin=0.05):
     best.scatter_reduce_(0, pixel, rank.index_select(0, r), "amax")  # the maximum does not depend on the order of writing
     return torch.where(best < 0, n, best % n).reshape(-1, H, W)
 
-# %% ../nbs/04_warping.ipynb #c007
+# %% ../nbs/04_warping.ipynb #c041
 def _affine(source, target):
     "Per triangle the (B, T + 1, 2, 3) affine map from a target position to its displacement to the source; the last one is zero."
     corners = TRIANGLES.to(target.device)
@@ -120,7 +120,7 @@ def _pull(source, target, size):
     moved = torch.stack([m[..., 0] * x + m[..., 1] * y + m[..., 2], m[..., 3] * x + m[..., 4] * y + m[..., 5]], -1)
     return torch.stack([x, y], -1), moved
 
-
+# %% ../nbs/04_warping.ipynb #c042
 def displacements(
     source: torch.Tensor,          # (B, 68, 2) points in pixels, where the content is
     target: torch.Tensor,          # (B, 68, 2) points in pixels, where it shall be
@@ -131,7 +131,7 @@ def displacements(
     anchors = border_anchors(size) if anchors is None else anchors
     return _pull(mesh_vertices(source, anchors), mesh_vertices(target, anchors), size)[1]
 
-# %% ../nbs/04_warping.ipynb #c008
+# %% ../nbs/04_warping.ipynb #c045
 def flow(
     source: torch.Tensor,  # (B, 68, 2) points in pixels, where the content is
     target: torch.Tensor,  # (B, 68, 2) points in pixels, where it shall be
@@ -154,7 +154,7 @@ def warp(
     grid = flow(source, target, images.shape[-2:])
     return F.grid_sample(images.to(grid), grid, padding_mode=padding, align_corners=False).to(images.dtype)
 
-# %% ../nbs/04_warping.ipynb #c009
+# %% ../nbs/04_warping.ipynb #c058
 def foldover(
     flow: torch.Tensor,  # (B, H, W, 2) as `flow` returns it
 ) -> torch.Tensor:       # (B,) fraction of pixels in 0..1
@@ -164,7 +164,7 @@ def foldover(
     pixel = 4 / (flow.shape[1] * flow.shape[2])  # a pixel's area in the grid's units
     return (det < -1e-3 * pixel).float().mean((1, 2))
 
-# %% ../nbs/04_warping.ipynb #c010
+# %% ../nbs/04_warping.ipynb #c066
 def warp_photo(
     photo: np.ndarray,    # (H, W, 3) of any size, uint8 or float
     source: np.ndarray,   # (68, 2) points in pixels of the photo
