@@ -33,7 +33,7 @@ def reading(faces, seconds=3.):
 
 
 def preparing(photos, detector, jobs):
-    "Photos a second of the whole command; without its start; and photos a core-second without its start."
+    "Photos a second of the whole command; without its start; and photos a core-second (one process: others are not our children)."
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)/'photos'
         source.mkdir()
@@ -48,7 +48,7 @@ def preparing(photos, detector, jobs):
             return time.perf_counter()-start, after.children_user+after.children_system-before.children_user-before.children_system
         (whole, cpu), (again, cpu_again) = timed('out'), timed('out')   # the second time everything is there: starting is left
         count = len(FaceSet(Path(folder)/'out'))
-        return count/whole, count/max(whole-again, 1e-9), count/max(cpu-cpu_again, 1e-9)
+        return count/whole, count/max(whole-again, 1e-9), count/max(cpu-cpu_again, 1e-9) if jobs == 1 else float('nan')
 
 
 def main():
