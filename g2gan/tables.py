@@ -45,7 +45,7 @@ def image_scores(
 ) -> None:
     "Table 1: PSNR and SSIM in whole, mouth and rest, change of the background, and the differences to copy and warp."
     for (task, method), own in rows[rows.method != 'real'].groupby(['task', 'method'], sort=False):
-        for metric in IMAGE_METRICS:
+        for metric in [*IMAGE_METRICS, *({'LPIPS'} & set(rows))]:
             scores.add('1', task, method, metric, own[metric], own.subject)
             for rival in {'copy', 'warp'} - {method}:
                 other = rows[(rows.task == task) & (rows.method == rival)]
