@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from .generators import PRESETS as FORMS
 from .generators import GeneratorConfig
 
-# %% ../nbs/09a_settings.ipynb #c005
+# %% ../nbs/09a_settings.ipynb #c013
 @dataclass
 class TrainConfig:
     "Every number that decides a training run. The defaults are the paper's where it gives one; see `preset` for smaller runs."
@@ -73,7 +73,7 @@ class TrainConfig:
             if getattr(self, name) not in allowed.split(', '):
                 raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}.")
         rules = (('d_base d_layers batch_size accumulate lr steps log_every valid_faces keep max_skips', lambda v: 0 < v < 1e9, 'must be positive'),
-                 ('alpha1 alpha2 alpha2_end alpha3 alpha_adv mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must not be negative'),
+                 ('alpha1 alpha2 alpha2_end alpha3 alpha_adv mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
                  ('beta1 ema colour', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
         for names, fine, words in rules:
             for name in names.split():
@@ -93,7 +93,7 @@ class TrainConfig:
     @property
     def cycle(self): return self.configuration != 'A' and self.alpha1 > 0
 
-# %% ../nbs/09a_settings.ipynb #c006
+# %% ../nbs/09a_settings.ipynb #c027
 PRESETS = {
     'paper': {},
     'small': dict(base=FORMS['small'].base, max_channels=FORMS['small'].max_channels, d_base=32, lr=2e-4, alpha_adv=0.05,
