@@ -102,7 +102,7 @@ if __name__ == "__main__":
     root = os.environ.get("G2GAN_FRLL")
     if root: shapes = quality(root)
     else:
-        from g2gan.warping import MEAN_FACE
+        from g2gan.shape_model import MEAN_FACE
         print("Set G2GAN_FRLL to the folder of the London Set to measure the quality too.", file=sys.stderr)
         face = MEAN_FACE.numpy()[None] * CROP
         shapes = face, face + np.random.default_rng(0).normal(0, 1, (32, 68, 2))

@@ -187,13 +187,16 @@ class ShapeModel(LinearShapes):
         expressive,         # (M, 68, 2) expressive shapes
         neutral,            # (M, 68, 2) neutral shape of the same person, row by row
         ridge: float = 10,  # penalty, counted in examples: that many average ones pull towards the mean correction
+        weights=None,       # (M,) how much each pair counts; None: all alike
     ):
         "Learn the way from expressive to neutral on pairs: ridge regression of the parameters' difference on the parameters."
         p, d = self.parameters(expressive), self.parameters(neutral, expressive)
-        X = p - p.mean(0)
+        w = np.ones(len(p)) if weights is None else np.asarray(weights) * len(p) / np.sum(weights)
+        p_mean, d_mean = w @ p / len(p), w @ d / len(p)
+        X = (p - p_mean) * w[:, None]
         penalty = ridge * (self.stddev ** 2).mean() * np.eye(X.shape[1])
-        self.neutral_gain = np.linalg.solve(X.T @ X + penalty, X.T @ (d - d.mean(0))).T
-        self.neutral_shift = d.mean(0) - self.neutral_gain @ p.mean(0)
+        self.neutral_gain = np.linalg.solve(X.T @ (p - p_mean) + penalty, X.T @ (d - d_mean)).T
+        self.neutral_shift = d_mean - self.neutral_gain @ p_mean
 
     def learn_neutral_unpaired(self,
         expressive,            # (M, 68, 2) expressive shapes of any people

@@ -164,7 +164,7 @@ def foldover(
     pixel = 4 / (flow.shape[1] * flow.shape[2])  # a pixel's area in the grid's units
     return (det < -1e-3 * pixel).float().mean((1, 2))
 
-# %% ../nbs/04_warping.ipynb #c066
+# %% ../nbs/04_warping.ipynb #c069
 def warp_photo(
     photo: np.ndarray,    # (H, W, 3) of any size, uint8 or float
     source: np.ndarray,   # (68, 2) points in pixels of the photo
