@@ -199,7 +199,9 @@ def learn_shape_model(
         full = t.intensity.iloc[pairs].to_numpy() >= 0.9
         if not full.any(): full[:] = True
         model.learn_expressions(points[pairs][full], own[full], t.expression.iloc[pairs][full])
-    if paired and len(pairs): model.learn_neutral(points[pairs], own)
+    if paired and len(pairs):   # each person counts alike, as in training, however many faces there are of them
+        people = t.subject.iloc[pairs]
+        model.learn_neutral(points[pairs], own, weights=1 / people.map(people.value_counts()).to_numpy())
     elif moved.any() and t.expression.eq('neutral').sum() > 1: model.learn_neutral_unpaired(points[moved], points[t.expression.eq('neutral')])
     return model
 
