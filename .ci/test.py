@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 ENV = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "PATH": f"{BIN}:{os.environ['PATH']}",
-                    "JUPYTER_PLATFORM_DIRS": "1", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+                    "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
 SECONDS = 900  # no single check may take longer
 
 
