@@ -104,6 +104,6 @@ if __name__ == "__main__":
     else:
         from g2gan.shape_model import MEAN_FACE
         print("Set G2GAN_FRLL to the folder of the London Set to measure the quality too.", file=sys.stderr)
-        face = MEAN_FACE.numpy()[None] * CROP
+        face = MEAN_FACE[None] * CROP - 0.5
         shapes = face, face + np.random.default_rng(0).normal(0, 1, (32, 68, 2))
     speed(*shapes)
