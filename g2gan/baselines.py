@@ -6,7 +6,7 @@
 __all__ = ['Method', 'Copy', 'Warp', 'Real', 'Generators', 'teacher_of', 'open_model', 'ImageGenerator', 'CGAN', 'as_cgan',
            'cgan_preset', 'CGANTrainer']
 
-# %% ../nbs/12_baselines.ipynb #c005
+# %% ../nbs/12_baselines.ipynb #c006
 import hashlib, json
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from .shape_model import ShapeModel
 from .trainer import Trainer
 from .warping import warp
 
-# %% ../nbs/12_baselines.ipynb #c011
+# %% ../nbs/12_baselines.ipynb #c012
 class Method:
     """Anything that puts an expression on faces and takes it off; the evaluation knows nothing else.
 
@@ -39,25 +39,25 @@ class Method:
     def synthesize(self, b: dict) -> torch.Tensor: raise NotImplementedError
     def neutralize(self, b: dict) -> torch.Tensor: raise NotImplementedError
 
-# %% ../nbs/12_baselines.ipynb #c013
+# %% ../nbs/12_baselines.ipynb #c014
 class Copy(Method):
     "The photo as it was given."
     def synthesize(self, b): return b['I_N']
     def neutralize(self, b): return b['I_E']
 
-# %% ../nbs/12_baselines.ipynb #c018
+# %% ../nbs/12_baselines.ipynb #c019
 class Warp(Method):
     "The photo moved to the wanted points (chapter 4); for removal these are predicted from the expressive ones."
     def synthesize(self, b): return warp(b['I_N'], b['s_N'], b['s_E'])
     def neutralize(self, b): return warp(b['I_E'], b['s_E'], b['s_hat'])
 
-# %% ../nbs/12_baselines.ipynb #c030
+# %% ../nbs/12_baselines.ipynb #c031
 class Real(Method):
     "Not an edit but the true photo: what the judges say about it is the best that an edit can hope for."
     def synthesize(self, b): return b['I_E']
     def neutralize(self, b): return b['I_N']
 
-# %% ../nbs/12_baselines.ipynb #c033
+# %% ../nbs/12_baselines.ipynb #c034
 class Generators(Method):
     "A pair of generators: from a model folder, or a `G2GAN` in memory."
     def __init__(self,
@@ -108,11 +108,11 @@ def open_model(
     for name in ('config.json', 'model.safetensors', 'shape_model.safetensors'):
         if not (folder/name).is_file(): raise ValueError(f'{folder} is not a model folder: {name} is missing; export one with the trainer.')
     record = json.loads((folder/'training.json').read_text(encoding='utf-8')) if (folder/'training.json').is_file() else {}
-    kind = json.loads((folder/'config.json').read_text())['config']['kind']
-    model = CGAN.from_folder(folder) if kind == CGAN.kind else G2GAN.from_pretrained(folder)
+    form = json.loads((folder/'config.json').read_text(encoding='utf-8'))
+    model = CGAN.from_folder(folder) if form.get('kind') == CGAN.kind else G2GAN.from_pretrained(folder)
     return model, ShapeModel.load(folder/'shape_model.safetensors'), record
 
-# %% ../nbs/12_baselines.ipynb #c036
+# %% ../nbs/12_baselines.ipynb #c037
 class ImageGenerator(ResidualGenerator):
     "pix2pix's way: the U-Net's answer is the picture, not a change of the input."
     def forward(self, image, guide, source=None, target=None) -> Edit:
@@ -132,7 +132,7 @@ class CGAN(G2GAN):
     def from_folder(cls, folder):
         "Opens what `CGANTrainer.export` wrote."
         from safetensors.torch import load_file
-        config = json.loads((Path(folder)/'config.json').read_text())['config'] | {'kind': 'residual'}
+        config = json.loads((Path(folder)/'config.json').read_text(encoding='utf-8')) | {'kind': 'residual'}
         model = cls(GeneratorConfig(**config))
         model.load_state_dict({k: v.float() for k, v in load_file(Path(folder)/'model.safetensors').items()})
         return model
@@ -145,7 +145,7 @@ def as_cgan(
     for generator in (model.G_E, model.G_N): generator.__class__ = ImageGenerator
     return model
 
-# %% ../nbs/12_baselines.ipynb #c040
+# %% ../nbs/12_baselines.ipynb #c041
 def cgan_preset(
     name: str = 'small',   # as for `preset`
     **changes,             # any field of TrainConfig
@@ -165,6 +165,6 @@ class CGANTrainer(Trainer):
         "A model folder whose config.json says that the generators draw whole pictures."
         folder = super().export(folder, table, half)
         config = json.loads((folder/'config.json').read_text())
-        config['config']['kind'] = CGAN.kind
+        config['kind'] = CGAN.kind
         (folder/'config.json').write_text(json.dumps(config, indent=2))
         return folder

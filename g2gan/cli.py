@@ -143,7 +143,7 @@ def animate(
 # %% ../nbs/15_cli.ipynb #c016
 def train(
     options,                   # a namespace with the fields of TrainConfig
-    data: str = "builtin",     # folder of a face set, or builtin
+    data: str = "builtin",     # builtin, the folder of a face set, or several with + between
     out: str = "runs/g2gan",   # folder of the run: checkpoints, pictures, and the model in out/model
     preset: str = "small",     # paper, small or tiny: where the other options have their defaults from
     minutes: float = 0.0,      # stop after so much time; the schedules follow the clock
@@ -158,7 +158,7 @@ def train(
     from g2gan.faces import FaceSet
     from g2gan.trainer import TrainConfig, Trainer
     config = TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)})
-    faces = FaceSet.builtin() if data == "builtin" else FaceSet(data)
+    faces = FaceSet.open(data)
     trainer = Trainer(config, faces, folder=out)
     trainer.fit(minutes=minutes or None, resume=resume)
     if trainer.stopped: print(f"Stopped by {trainer.stopped}; go on with --resume.", file=sys.stderr)
@@ -170,7 +170,7 @@ def train(
 # %% ../nbs/15_cli.ipynb #c017
 def evaluate(
     models: list[str],             # name=folder for each model to measure, or only the folder
-    data: str = "builtin",         # folder of a face set, or builtin; its test split is used if it has one
+    data: str = "builtin",         # builtin, the folder of a face set, or several with + between; its test split is used if it has one
     out: str = "runs/evaluation",  # where the tables go; called again, it goes on from there
     judges: list[str] = ["dlib", "fer"],  # who judges identity and expression
     detector: str = "dlib",        # for the geometry error
@@ -182,7 +182,7 @@ def evaluate(
     g2gan evaluate --models ours=runs/frll/model --models plain=runs/residual/model --data faces/frll"""
     from g2gan.evaluation import evaluate as measure
     from g2gan.faces import FaceSet
-    faces = FaceSet.builtin() if data == "builtin" else FaceSet(data)
+    faces = FaceSet.open(data)
     if (faces.table.split == "test").any(): faces = faces.subset(split="test")
     named = dict(m.split("=", 1) if "=" in m else (Path(m).name, m) for m in models)
     print(measure(named, faces, judges, out, detector, size=size, device=device).summary())

@@ -31,7 +31,7 @@ def demo_editor(
         if weights: raise
     print(f"This copy of g2gan holds no weights: training a tiny model on the built-in faces for {seconds:.0f} seconds.", flush=True)
     from g2gan.trainer import Trainer, preset
-    config = preset("tiny", kind="warped", steps=10**6, logger="none", valid_every=0, save_every=0)
+    config = preset("tiny", kind="warped", steps=3000, logger="none", valid_every=0, save_every=0)
     trainer = Trainer(config, FaceSet.builtin(), folder=out / "training")
     trainer.fit(minutes=seconds / 60)
     return FaceEditor.from_pretrained(trainer.export(out / "model"))

@@ -9,7 +9,8 @@ __all__ = ['PatchGAN', 'Discriminators']
 import torch
 from torch import nn
 
-from .generators import InstanceNorm, with_guide
+from .generators import with_guide
+from .unet import InstanceNorm
 
 # %% ../nbs/07_discriminators.ipynb #c026
 class PatchGAN(nn.Module):

@@ -16,7 +16,7 @@ from .baselines import Copy, Generators, Method, Real, Warp
 from .exprgan import ExprGAN
 from .faces import FaceSet
 from .judges import PointsJudge, get_judge
-from .measuring import TASKS, EvaluationError, measure, measure_intensity
+from .measuring import TASKS, EvaluationError, check_subjects, measure, measure_intensity
 from .report import figure_editing, figure_interpolation, figure_methods, figure_transfer, provenance, write_report
 from .tables import (IMAGE_METRICS, Scores, cloud_scores, expression_scores, geometry_scores, identity_scores, image_scores,
                           intensity_scores, paper_numbers, wide)
@@ -86,6 +86,7 @@ def evaluate(
     taken = {m.name for m in methods} & {'real', 'copy', 'warp'}
     if taken: raise EvaluationError(f'The name {sorted(taken)[0]!r} is kept for a baseline: give the model another.')
     judges, pointing = [get_judge(j) if isinstance(j, str) else j for j in judges], PointsJudge(detector)
+    for method in methods: check_subjects(method, faces)              # before anything is measured
     methods = [Real('real'), Copy('copy'), Warp('warp'), *methods]
     tables, growing, features = [], [], {}
     for method in methods:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from .landmarks import EYE_DISTANCE, EYE_HEIGHT, eye_centers
@@ -54,9 +55,7 @@ class IdentityFeatures(nn.Module):
     size: int        # side of the network's own input
     eyes: tuple      # where that network expects the two eyes
 
-    def freeze(self):
-        "No gradients for the weights; the picture still gets its own."
-        return self.requires_grad_(False).eval()
+    def freeze(self): return self.requires_grad_(False).eval()        # the picture still gets its gradient
 
     def train(self, mode: bool = True): return super().train(False)   # a judge does not learn
 
@@ -155,8 +154,7 @@ class DlibResNet(IdentityFeatures):
 
     @classmethod
     def load(cls,
-             path: str | Path | None = None,   # dlib's .dat; None: from the installed `face_recognition_models`
-            ):
+             path: str | Path | None = None):  # dlib's .dat; None: from the installed `face_recognition_models`
         "Reads dlib's own model file into torch layers."
         path = Path(path) if path else dlib_weights()
         if not path.is_file(): raise IdentityWeightsMissing(f"There is no file {path} with identity weights.")
@@ -166,8 +164,7 @@ class DlibResNet(IdentityFeatures):
         *found, fc = dlib_tensors(path.read_bytes(), sizes, path)
         for layer, values in zip(layers, found):   # weights then biases, or gammas then betas
             first, second = layer.parameters()
-            first.copy_(values[:first.numel()].view_as(first))
-            second.copy_(values[first.numel():])
+            first.copy_(values[:first.numel()].view_as(first)), second.copy_(values[first.numel():])
         model.fc.copy_(fc.view_as(model.fc))
         return model
 
@@ -198,9 +195,7 @@ def read_state(
     path = Path(path)
     if not path.is_file(): raise IdentityWeightsMissing(f"There is no file {path} with identity weights.")
     try:
-        if path.suffix == '.safetensors':
-            from safetensors.torch import load_file
-            state = load_file(path)
+        if path.suffix == '.safetensors': state = load_file(path)
         else: state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
         raise ValueError(f"{path} was refused: it is not a checkpoint made of tensors only ({type(error).__name__}).") from error
@@ -226,16 +221,15 @@ class LightCNN9(IdentityFeatures):
 
     @classmethod
     def load(cls,
-             path: str | Path,   # the official `LightCNN_9Layers_checkpoint.pth.tar`, or .safetensors with its keys
-            ):
+             path: str | Path):  # the official `LightCNN_9Layers_checkpoint.pth.tar`, or .safetensors with its keys
         "Reads a checkpoint; runs no code from it. The classifier fc2 is dropped."
         state = read_state(path)
-        model, wanted = cls(), set(cls().state_dict())
+        model = cls()
         state = {key.removeprefix('module.'): value for key, value in state.items()}
         state = {key: value for key, value in state.items() if not key.startswith('fc2.')}
         shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
         if {key: tuple(value.shape) for key, value in state.items()} != shapes:
-            wrong = sorted(wanted ^ set(state)) or [k for k in shapes if tuple(state[k].shape) != shapes[k]]
+            wrong = sorted(shapes.keys() ^ state.keys()) or [k for k in shapes if tuple(state[k].shape) != shapes[k]]
             raise ValueError(f"{path} is not a Light CNN-9 checkpoint: {wrong[0]} is missing, unknown or of another size.")
         model.load_state_dict(state)
         return model
@@ -249,8 +243,7 @@ def get_identity(
     if identity == 'none': return None
     if identity == 'auto': identity = 'dlib' if path is None or str(path).endswith('.dat') else 'lightcnn'
     if identity == 'dlib': return DlibResNet.load(path)
-    if identity != 'lightcnn':
-        raise ValueError(f"identity must be 'auto', 'lightcnn', 'dlib' or 'none', not {identity!r}.")
+    if identity != 'lightcnn': raise ValueError(f"identity must be 'auto', 'lightcnn', 'dlib' or 'none', not {identity!r}.")
     if path is None:
         raise IdentityWeightsMissing("identity='lightcnn' needs its weights: download LightCNN_9Layers_checkpoint.pth.tar from "
                                      "the links at github.com/AlfredXiangWu/LightCNN and give its path.")

@@ -6,7 +6,7 @@
 __all__ = ['TASKS', 'CHUNK', 'LEVELS', 'EvaluationError', 'check_subjects', 'Pairs', 'edit', 'measure_images', 'ask_judges',
            'fingerprint', 'measure', 'measure_intensity']
 
-# %% ../nbs/12d_measuring.ipynb #c004
+# %% ../nbs/12d_measuring.ipynb #c005
 import hashlib, inspect, json, os, re, sys
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .judges import FER_CLASSES
 from .metrics import geometry_error, regions, spearman, ssim_map
 from .scores import mean_inside, psnr
 
-# %% ../nbs/12d_measuring.ipynb #c008
+# %% ../nbs/12d_measuring.ipynb #c009
 class EvaluationError(ValueError):
     "An evaluation that would mean nothing; the message says why and what to do."
 
@@ -44,7 +44,7 @@ def check_subjects(
         raise EvaluationError(f"{method.name} was trained on {len(seen)} of the {len(judged)} people it is to be judged on "
                               f"({', '.join(seen[:3])}{' ...' if len(seen) > 3 else ''}): judge it on the test split.")
 
-# %% ../nbs/12d_measuring.ipynb #c015
+# %% ../nbs/12d_measuring.ipynb #c016
 class Pairs:
     "Every expressive face with its own neutral, in the order of file names, at the size of the pictures to judge."
     def __init__(self,
@@ -66,7 +66,7 @@ class Pairs:
         return {**center(self.pairs.take(self.pairs.expressive[start:stop]), self.size),
                 'label': list(rows.expression), 'intensity': torch.tensor(rows.intensity.to_numpy(np.float32))}
 
-# %% ../nbs/12d_measuring.ipynb #c019
+# %% ../nbs/12d_measuring.ipynb #c020
 @torch.no_grad()
 def edit(
     method: Method,
@@ -100,7 +100,7 @@ def measure_images(
     out['background'] = mean_inside(change, masks['background'])
     return {k: v.numpy().astype(np.float64) for k, v in out.items()}
 
-# %% ../nbs/12d_measuring.ipynb #c022
+# %% ../nbs/12d_measuring.ipynb #c023
 @torch.no_grad()
 def ask_judges(
     result: torch.Tensor,   # (B, 3, S, S)
@@ -122,7 +122,7 @@ def ask_judges(
         else: columns.update({f'{judge.name}:{c}': answers[:, i].astype(np.float64) for i, c in enumerate(FER_CLASSES)})
     return columns, features
 
-# %% ../nbs/12d_measuring.ipynb #c025
+# %% ../nbs/12d_measuring.ipynb #c026
 def fingerprint(faces: FaceSet, method: Method, judges: list, size: int) -> str:
     "Changes when anything does that the measurements depend on: faces, method, judges, size, and the code itself."
     t = faces.table.sort_values('file_name')
@@ -132,7 +132,7 @@ def fingerprint(faces: FaceSet, method: Method, judges: list, size: int) -> str:
     digest.update(np.stack(t.landmarks).astype(np.float32).tobytes() if len(t) else b'')
     return digest.hexdigest()[:16]
 
-# %% ../nbs/12d_measuring.ipynb #c027
+# %% ../nbs/12d_measuring.ipynb #c028
 def measure(
     method: Method,          # what edits
     faces: FaceSet,          # test faces
@@ -190,7 +190,7 @@ def _gather(parts, table, name):
         for judge, values in join('features').items(): features.setdefault(judge, []).append(values)
     return pd.concat(rows, ignore_index=True), {j: np.concatenate(v) for j, v in features.items()}
 
-# %% ../nbs/12d_measuring.ipynb #c035
+# %% ../nbs/12d_measuring.ipynb #c036
 LEVELS = (0., 0.25, 0.5, 0.75, 1.)
 
 
@@ -211,7 +211,7 @@ def measure_intensity(
     chosen = truth.table[truth.table.intensity >= 0.9].drop_duplicates(['subject', 'expression']).index[:most]
     folder = Path(folder)/'parts'/f"{_plain(method.name)}-{fingerprint(faces, method, [judge], size)}"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder/'intensity.npz'
+    path = folder/f'intensity-{len(chosen)}.npz'
     if not path.is_file():
         seen = [_seen(method, truth.batch(i, i + 1), own.batch(i, i + 1), judge, size)
                 for i in tqdm(chosen, desc=f'{method.name}, intensity', disable=not progress, leave=False)]

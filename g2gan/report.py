@@ -6,7 +6,7 @@
 __all__ = ['STYLE', 'typical', 'take', 'figure_editing', 'figure_transfer', 'figure_interpolation', 'figure_methods',
            'provenance', 'picture', 'write_report']
 
-# %% ../nbs/12e_report.ipynb #c004
+# %% ../nbs/12e_report.ipynb #c005
 import base64, html, importlib.metadata, io, platform, subprocess
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import g2gan
 from .images import show_images
 from .measuring import Pairs, edit
 
-# %% ../nbs/12e_report.ipynb #c008
+# %% ../nbs/12e_report.ipynb #c009
 def typical(
     table: pd.DataFrame,   # of `Pairs`
     count: int = 8,
@@ -39,7 +39,7 @@ def take(pairs: Pairs, rows: list) -> dict:
     parts = [pairs.batch(i, i + 1) for i in rows]
     return {k: sum((p[k] for p in parts), []) if k == 'label' else torch.cat([p[k] for p in parts]) for k in parts[0]}
 
-# %% ../nbs/12e_report.ipynb #c011
+# %% ../nbs/12e_report.ipynb #c012
 def figure_editing(
     method,             # a `Method`
     faces,              # test faces
@@ -69,7 +69,7 @@ def _grid(rows, names, columns, title):
               for r, name in enumerate(names) for k, c in zip(range(count), columns)]
     return show_images(torch.cat([torch.as_tensor(r) for r in rows]), titles=titles, ncols=count, size=1.3, suptitle=title)
 
-# %% ../nbs/12e_report.ipynb #c015
+# %% ../nbs/12e_report.ipynb #c016
 def figure_transfer(method, faces, shape_model=None, count: int = 4, size: int = 128):
     "The paper's Fig. 3: for each pair of people I_A, I_B, their removals, and A with B's expression, B with A's."
     b, own = _batches(method, faces, shape_model, 2*count, size)
@@ -87,7 +87,7 @@ def figure_transfer(method, faces, shape_model=None, count: int = 4, size: int =
     return _grid([own['I_E'][:n], neutral[:n], edit(method, 'synthesis', moved, side)],
                  ['input', 'removal', "the other's expression"], [own['label'][i] for i in range(n)], method.name)
 
-# %% ../nbs/12e_report.ipynb #c019
+# %% ../nbs/12e_report.ipynb #c020
 def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.75, 1.), people: int = 1, size: int = 128):
     "The paper's Fig. 4: a row an expression, growing intensities from the shape model's dictionary."
     b, own = _batches(method, faces, shape_model, people, size)
@@ -105,7 +105,7 @@ def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.7
             rows.append(torch.cat(row))
     return _grid(rows, names*len(own['label']), ['0 %'] + [f'{100*l:.0f} %' for l in levels], method.name)
 
-# %% ../nbs/12e_report.ipynb #c022
+# %% ../nbs/12e_report.ipynb #c023
 def figure_methods(methods: list, faces, shape_model=None, count: int = 8, size: int = 128):
     "The paper's Fig. 5: the same faces and targets, a row a method, between input and truth."
     rows, names, b = [], [], None
@@ -114,7 +114,7 @@ def figure_methods(methods: list, faces, shape_model=None, count: int = 8, size:
         rows.append(edit(method, 'synthesis', own, size)); names.append(method.name)
     return _grid([b['I_N'], *rows, b['I_E']], ['input', *names, 'truth'], b['label'], None)
 
-# %% ../nbs/12e_report.ipynb #c025
+# %% ../nbs/12e_report.ipynb #c026
 def provenance() -> dict:
     "Versions of what computes, the machine, and the commit of the package's folder ('' where there is none)."
     names = ('g2gan', 'torch', 'torchvision', 'torchmetrics', 'numpy', 'scikit-image', 'dlib-bin', 'face-alignment', 'fer')
@@ -130,7 +130,7 @@ def provenance() -> dict:
     commit = git('rev-parse', 'HEAD')
     return {'versions': versions, 'machine': f'{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads', 'commit': commit + changed*bool(commit)}
 
-# %% ../nbs/12e_report.ipynb #c028
+# %% ../nbs/12e_report.ipynb #c029
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;font-size:13px;margin:.7em 0}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead tr:last-child th{border-bottom:2px solid #888}img{max-width:100%}

@@ -24,27 +24,26 @@ ASYMMETRIC = ("wink", "brow_up", "grin_wink")
 # Units without a side are applied to both; each expression has ways of showing it, a person has one of them.
 UNITS = {
     "anger": [
-        {"browDown": 1.25, "noseSneer": 0.75, "mouthFrown": 0.55, "mouthPress": 0.6, "eyeSquint": 0.35, "mouthRollLower": 0.2},
-        {"browDown": 1.3, "noseSneer": 0.9, "mouthFrown": 0.45, "mouthUpperUp": 0.55, "mouthLowerDown": 0.6, "jawOpen": 0.12,
+        {"browDown": 1.4, "noseSneer": 0.9, "mouthFrown": 0.7, "mouthPress": 0.7, "eyeSquint": 0.45, "mouthRollLower": 0.3},
+        {"browDown": 1.35, "noseSneer": 0.95, "mouthFrown": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.65, "jawOpen": 0.12,
          "mouthStretch": 0.3, "eyeSquint": 0.2}],
     "disgust": [
-        {"noseSneer": 1.25, "browDown": 0.6, "mouthUpperUp": 0.75, "cheekSquint": 0.7, "eyeSquint": 0.6, "mouthFrown": 0.5},
-        {"noseSneer": 1.2, "browDown": 0.5, "mouthUpperUp": 0.9, "cheekSquint": 0.8, "eyeSquint": 0.7, "mouthShrugLower": 0.6,
-         "jawOpen": 0.08, "mouthFrown": 0.35}],
+        {"noseSneer": 1.35, "browDown": 0.5, "mouthUpperUp": 0.95, "cheekSquint": 0.85, "eyeSquint": 0.75, "mouthFrown": 0.45},
+        {"noseSneer": 1.4, "browDown": 0.4, "mouthUpperUp": 1.2, "cheekSquint": 1.0, "eyeSquint": 0.9, "mouthFrown": 0.3, "mouthLowerDown": 0.2}],
     "fear": [
-        {"browInnerUp": 1.2, "browOuterUp": 0.3, "browDown": 0.35, "eyeWide": 1.1, "mouthStretch": 0.9, "jawOpen": 0.22,
-         "mouthLowerDown": 0.4},
-        {"browInnerUp": 1.3, "browDown": 0.25, "eyeWide": 1.2, "mouthStretch": 0.7, "jawOpen": 0.38, "mouthFrown": 0.25}],
+        {"browInnerUp": 1.5, "browDown": 0.6, "eyeWide": 0.9, "mouthStretch": 0.9, "jawOpen": 0.3, "mouthFrown": 0.5, "mouthUpperUp": 0.3},
+        {"browInnerUp": 1.4, "browDown": 0.45, "eyeWide": 1.0, "mouthStretch": 0.8, "jawOpen": 0.36, "mouthFrown": 0.35, "mouthLowerDown": 0.2}],
     "happiness": [
         {"mouthSmile": 0.9, "cheekSquint": 0.75, "mouthUpperUp": 1.0, "mouthLowerDown": 0.3, "jawOpen": 0.06, "eyeSquint": 0.4},
         {"mouthSmile": 1.0, "cheekSquint": 0.85, "mouthUpperUp": 1.1, "mouthLowerDown": 0.5, "jawOpen": 0.16, "eyeSquint": 0.5},
         {"mouthSmile": 1.05, "cheekSquint": 0.8, "eyeSquint": 0.45, "mouthUpperUp": 0.85}],
     "sadness": [
-        {"browInnerUp": 1.4, "mouthFrown": 1.25, "mouthShrugLower": 0.6, "eyeSquint": 0.2, "eyeLookDown": 0.15, "browDown": 0.15},
-        {"browInnerUp": 1.45, "mouthFrown": 1.1, "mouthPress": 0.3, "eyeBlink": 0.12, "mouthRollLower": 0.25, "eyeLookDown": 0.15}],
+        {"browInnerUp": 1.4, "mouthFrown": 1.25, "mouthShrugLower": 0.6, "eyeSquint": 0.2, "eyeLookDown": 0.15, "browDown": 0.1},
+        {"browInnerUp": 1.5, "mouthFrown": 1.15, "mouthStretch": 0.3, "mouthLowerDown": 0.2, "eyeSquint": 0.45, "cheekSquint": 0.35}],
     "surprise": [
-        {"browInnerUp": 1.2, "browOuterUp": 1.2, "eyeWide": 1.1, "jawOpen": 0.62, "mouthFunnel": 0.15},
-        {"browInnerUp": 1.1, "browOuterUp": 1.3, "eyeWide": 1.0, "jawOpen": 0.8}],
+        {"browInnerUp": 1.15, "browOuterUp": 1.4, "eyeWide": 1.15, "jawOpen": 0.66, "mouthFunnel": 0.3},
+        {"browInnerUp": 1.1, "browOuterUp": 1.45, "eyeWide": 1.1, "jawOpen": 0.56, "mouthPucker": 0.3},
+        {"browInnerUp": 1.0, "browOuterUp": 1.5, "eyeWide": 1.2, "jawOpen": 0.47, "mouthFunnel": 0.4}],
 }
 SIDED = ("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp",
          "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile", "mouthStretch",

@@ -103,7 +103,7 @@ def eye_colour(actor, place, normals, view, light, sight, scene):
 def teeth_colour(place, normals, view, light, sight, scene):
     """Radiance of tooth samples: enamel, gums above, dark gaps."""
     height, inside = place[:, 1], place[:, 2]
-    enamel = np.array([0.68, 0.62, 0.52]) * (1 - 0.1 * np.clip(np.abs(place[:, 0]) / 5, 0, 1))[:, None]
+    enamel = np.array([0.75, 0.69, 0.59]) * (1 - 0.1 * np.clip(np.abs(place[:, 0]) / 5, 0, 1))[:, None]
     enamel = enamel * (1 - 0.5 * smooth(0.86, 1.0, inside))[:, None]
     scallop = 0.0 + 0.16 * inside ** 2
     gum = (1 - smooth(scallop - 0.02, scallop + 0.05, height))[:, None]
