@@ -169,23 +169,23 @@ def train(
 
 # %% ../nbs/15_cli.ipynb #c017
 def evaluate(
-    models: list[str],             # name=folder for each model to measure, or only the folder
+    models: str,                   # name=folder of each model to measure (or only the folder), with commas between
     data: str = "builtin",         # builtin, the folder of a face set, or several with + between; its test split is used if it has one
     out: str = "runs/evaluation",  # where the tables go; called again, it goes on from there
-    judges: list[str] = ["dlib", "fer"],  # who judges identity and expression
+    judges: str = "dlib,fer",      # who judges identity and expression
     detector: str = "dlib",        # for the geometry error
     size: int = 128,               # of the pictures to judge, in pixels
     device: str = "cpu",           # where the generators compute
 ):
     """Measure models as the paper's tables do.
 
-    g2gan evaluate --models ours=runs/frll/model --models plain=runs/residual/model --data faces/frll"""
+    g2gan evaluate --models ours=runs/frll/model,plain=runs/residual/model --data faces/frll"""
     from g2gan.evaluation import evaluate as measure
     from g2gan.faces import FaceSet
     faces = FaceSet.open(data)
     if (faces.table.split == "test").any(): faces = faces.subset(split="test")
-    named = dict(m.split("=", 1) if "=" in m else (Path(m).name, m) for m in models)
-    print(measure(named, faces, judges, out, detector, size=size, device=device).summary())
+    named = dict(m.split("=", 1) if "=" in m else (Path(m).name, m) for m in models.split(","))
+    print(measure(named, faces, judges.split(","), out, detector, size=size, device=device).summary())
     return 0
 
 
