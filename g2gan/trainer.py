@@ -30,7 +30,7 @@ from .shape_model import ShapeModel
 
 _all_ = ['PRESETS', 'TrainConfig', 'preset']
 
-# %% ../nbs/10_trainer.ipynb #c005
+# %% ../nbs/10_trainer.ipynb #c010
 class Trainer(TwoPhase):
     """Trains G2GAN on a face set, logs, validates, saves and resumes; everything goes to `folder`.
 
