@@ -7,7 +7,7 @@ __all__ = ['CheckpointError', 'sha256', 'save_checkpoint', 'list_checkpoints', '
            'optimizer_tensors', 'load_optimizer_tensors', 'StopSignals', 'training_record', 'model_card',
            'export_model']
 
-# %% ../nbs/09d_checkpoints.ipynb #c004
+# %% ../nbs/09d_checkpoints.ipynb #c005
 import hashlib
 import json
 import os
@@ -28,11 +28,11 @@ from .generators import G2GAN
 from .settings import TrainConfig
 from .shape_model import ShapeModel
 
-# %% ../nbs/09d_checkpoints.ipynb #c005
+# %% ../nbs/09d_checkpoints.ipynb #c006
 class CheckpointError(ValueError):
     "A checkpoint that cannot be written, is not whole, or belongs to another model."
 
-# %% ../nbs/09d_checkpoints.ipynb #c006
+# %% ../nbs/09d_checkpoints.ipynb #c007
 def sha256(
     path: Path,  # any file
 ) -> str:        # 64 hexadecimal digits
@@ -42,7 +42,7 @@ def sha256(
         while piece := f.read(1 << 20): digest.update(piece)
     return digest.hexdigest()
 
-# %% ../nbs/09d_checkpoints.ipynb #c007
+# %% ../nbs/09d_checkpoints.ipynb #c008
 def _flush(path: Path):
     "Waits until a file or folder is on the disk itself, not only in the system's memory."
     handle = os.open(path, os.O_RDONLY)
@@ -50,7 +50,7 @@ def _flush(path: Path):
     except OSError: pass            # some network disks cannot; the checksum still guards the content
     finally: os.close(handle)
 
-# %% ../nbs/09d_checkpoints.ipynb #c008
+# %% ../nbs/09d_checkpoints.ipynb #c009
 def save_checkpoint(
     folder: str | Path,      # the run's checkpoints; made if it is not there
     step: int,               # number of steps done, becomes the name
@@ -78,20 +78,20 @@ def save_checkpoint(
     _tidy(folder, keep)
     return final
 
-# %% ../nbs/09d_checkpoints.ipynb #c009
+# %% ../nbs/09d_checkpoints.ipynb #c010
 def _tidy(folder: Path, keep: int):
     "Removes all but the newest `keep` checkpoints and what killed runs left half-written."
     for old in list_checkpoints(folder)[keep:]: shutil.rmtree(old, ignore_errors=True)
     for draft in folder.glob('.writing_*'): shutil.rmtree(draft, ignore_errors=True)
 
-# %% ../nbs/09d_checkpoints.ipynb #c010
+# %% ../nbs/09d_checkpoints.ipynb #c011
 def list_checkpoints(
     folder: str | Path,  # the run's checkpoints
 ) -> list:               # paths, newest first
     "All checkpoints of a run by step, whole or not, newest first."
     return sorted(Path(folder).glob('step_' + '[0-9]' * 8), reverse=True)
 
-# %% ../nbs/09d_checkpoints.ipynb #c011
+# %% ../nbs/09d_checkpoints.ipynb #c012
 def damage(
     checkpoint: str | Path,  # a checkpoint's folder
 ) -> str:                    # '' when it is whole, else what is wrong with it
@@ -105,7 +105,7 @@ def damage(
         if sha256(path) != digest: return f'{name} is not what was written'
     return ''
 
-# %% ../nbs/09d_checkpoints.ipynb #c012
+# %% ../nbs/09d_checkpoints.ipynb #c013
 def load_checkpoint(
     checkpoint: str | Path,  # a checkpoint's folder
 ) -> tuple:                  # (tensors, state) as given to `save_checkpoint`
@@ -119,7 +119,7 @@ def load_checkpoint(
         raise CheckpointError(f"Checkpoint {checkpoint} cannot be used: it is not in safetensors format ({error}).") from None
     return tensors, state
 
-# %% ../nbs/09d_checkpoints.ipynb #c013
+# %% ../nbs/09d_checkpoints.ipynb #c014
 def newest_checkpoint(
     folder: str | Path,  # the run's checkpoints
 ) -> tuple:              # (tensors, state, path), or (None, None, None); and a list of sentences, one a skipped checkpoint
@@ -130,7 +130,7 @@ def newest_checkpoint(
         except CheckpointError as error: skipped.append(str(error))
     return None, None, None, skipped
 
-# %% ../nbs/09d_checkpoints.ipynb #c014
+# %% ../nbs/09d_checkpoints.ipynb #c015
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer,  # Adam after at least one step, or none
     module: nn.Module,                 # whose parameters it updates: gives the names
@@ -139,7 +139,7 @@ def optimizer_tensors(
     return {f'{key}/{name}': value for name, p in module.named_parameters()
             for key, value in optimizer.state.get(p, {}).items()}
 
-# %% ../nbs/09d_checkpoints.ipynb #c015
+# %% ../nbs/09d_checkpoints.ipynb #c016
 def load_optimizer_tensors(
     optimizer: torch.optim.Optimizer,  # of the same kind
     module: nn.Module,                 # of the same form
@@ -155,7 +155,7 @@ def load_optimizer_tensors(
         own = torch.empty_like(p) if value.shape == p.shape else torch.empty_like(value, device=p.device)
         optimizer.state[p][key] = own.detach().copy_(value)
 
-# %% ../nbs/09d_checkpoints.ipynb #c016
+# %% ../nbs/09d_checkpoints.ipynb #c017
 class StopSignals:
     "While active, the first SIGINT (Ctrl-C) or SIGTERM only raises a flag; a second Ctrl-C interrupts as usual."
     def __init__(self): self.name, self.before = None, {}
@@ -172,7 +172,7 @@ class StopSignals:
     def __exit__(self, *error):
         for number, handler in self.before.items(): signal.signal(number, handler)
 
-# %% ../nbs/09d_checkpoints.ipynb #c017
+# %% ../nbs/09d_checkpoints.ipynb #c018
 def training_record(
     config: TrainConfig,                 # the run's settings
     faces: FaceSet,                      # what it learnt from
@@ -186,7 +186,7 @@ def training_record(
             'subjects': faces.people, 'config': asdict(config), 'steps': steps, 'seconds': round(seconds, 1),
             'scores': [] if table is None else json.loads(table.reset_index().to_json(orient='records'))}
 
-# %% ../nbs/09d_checkpoints.ipynb #c018
+# %% ../nbs/09d_checkpoints.ipynb #c019
 def model_card(
     record: dict,  # of `training_record`
 ) -> str:          # markdown
@@ -203,7 +203,7 @@ def model_card(
         lines += ['', '## Scores on people kept out of training', '', *('    ' + row for row in rows)]
     return '\n'.join(lines) + '\n'
 
-# %% ../nbs/09d_checkpoints.ipynb #c019
+# %% ../nbs/09d_checkpoints.ipynb #c020
 def export_model(
     folder: str | Path,             # the model folder; made if it is not there, its files are replaced
     model: G2GAN,                   # generators
