@@ -1,7 +1,7 @@
 """What the base mesh leaves out or has only as a placeholder: eyeballs, teeth, lashes, glasses, long hair."""
 import numpy as np
 
-from rendering.mesh import GROUPS, to_triangles
+from rendering.mesh import GROUPS
 
 
 def attach(points, rest, now):
@@ -136,8 +136,3 @@ def curtain(length, front, layer, curl):
     z = 0.12 + (1.0 + 0.035 * layer + wave) * wide * np.cos(turn)
     place = np.stack([turn.ravel(), y.ravel(), np.zeros(turn.size)], 1)
     return np.stack([x.ravel(), y.ravel(), z.ravel()], 1), grid(60, 90), place
-
-
-def triangles_of(quads, start):
-    """Triangles of a part whose vertices begin at `start` in the whole scene."""
-    return to_triangles(quads) + start
