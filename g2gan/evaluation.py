@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['as_method', 'protocol', 'evaluate', 'Evaluation']
 
-# %% ../nbs/13_evaluation.ipynb #c004
+# %% ../nbs/13_evaluation.ipynb #c005
 import json
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from .report import figure_editing, figure_interpolation, figure_methods, figure
 from .tables import (IMAGE_METRICS, Scores, cloud_scores, expression_scores, geometry_scores, identity_scores, image_scores,
                           intensity_scores, paper_numbers, wide)
 
-# %% ../nbs/13_evaluation.ipynb #c007
+# %% ../nbs/13_evaluation.ipynb #c008
 def as_method(
     name: str,         # in the tables
     model,             # model folder, (G2GAN, ShapeModel), or a `Method`
@@ -38,7 +38,7 @@ def as_method(
     method.name = name
     return method
 
-# %% ../nbs/13_evaluation.ipynb #c009
+# %% ../nbs/13_evaluation.ipynb #c010
 def protocol(
     faces: FaceSet,       # the whole set
     name: str = 'shipped',  # 'shipped', 'london' (80/20 by subject), 'multipie' (001 to 250 train), or 'exprgan' (Oulu-CASIA)
@@ -61,7 +61,7 @@ def protocol(
     keep = (six & late) | first
     return faces.subset((keep & (number <= 72)).to_numpy()), faces.subset((keep & (number > 72)).to_numpy())
 
-# %% ../nbs/13_evaluation.ipynb #c014
+# %% ../nbs/13_evaluation.ipynb #c015
 def evaluate(
     models: dict,                  # name -> model folder, (G2GAN, ShapeModel), or `Method`
     faces: FaceSet,                # test faces, of people that no model was trained on
@@ -100,7 +100,7 @@ def evaluate(
     result.write(figures)
     return result
 
-# %% ../nbs/13_evaluation.ipynb #c015
+# %% ../nbs/13_evaluation.ipynb #c016
 class Evaluation:
     "What was measured (`.rows`, one a face, task and method) and what follows (`.scores`, a row a number)."
     def __init__(self, rows, growing, features, methods, judges, faces, shape_model, out, settings):
