@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from skimage.draw import polygon2mask
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from .faces import FacePairs, center
 from .generators import G2GAN
@@ -39,6 +38,7 @@ def psnr(
 # %% ../nbs/09c_scores.ipynb #c028
 def _ssim(image, truth):
     "torchmetrics' SSIM of each picture, (B,), and its map, (B, 1, S, S)."
+    from torchmetrics.functional.image import structural_similarity_index_measure   # takes seconds to load: only when needed
     whole, full = structural_similarity_index_measure(image.clamp(0, 1), truth, data_range=1., reduction='none', return_full_image=True)
     return whole, full.mean(1, keepdim=True)
 
