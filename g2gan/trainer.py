@@ -153,7 +153,7 @@ class Trainer(TwoPhase):
     def report(self):
         "Validates, keeps the table and a grid of pictures, and exports the generators if they are the best so far."
         if self.valid is not None and self.accelerator.is_main_process:
-            table, grid = self.validate(), contact_sheet(self.average, self.valid)
+            table, grid = validate(self.average, self.valid, self.config.valid_faces, ['model']), contact_sheet(self.average, self.valid)
             flat = {f'{task} {column}': float(table.loc[(task, 'model'), column])
                     for task in ('synthesis', 'removal') for column in table.columns}
             self.validation.append(dict(step=self.count, seconds=round(self.elapsed, 2), **flat))

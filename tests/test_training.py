@@ -52,10 +52,10 @@ def weights(folder):
 
 def test_twenty_kills(faces, tmp_path):
     "Killed 20 times, ten of them while writing, stopped twice by signals: the same bits as the run that was left alone."
-    run(WORKER, 'kill', faces, tmp_path, 20, 100)
+    run(WORKER, 'kill', faces, tmp_path, 20, 80)
     result = json.loads((tmp_path / 'result.json').read_text())
     assert result['codes'] == {'SIGTERM': 0, 'SIGINT': 130} and result['during'] >= 5
-    assert 0 < result['stopped'] < 100                    # it really was interrupted
+    assert 0 < result['stopped'] < 80                     # it really was interrupted
     killed, whole = weights(tmp_path / 'killed'), weights(tmp_path / 'whole')
     assert killed.keys() == whole.keys()
     for part in whole: assert all(torch.equal(killed[part][n], t) for n, t in whole[part].items()), part
