@@ -52,7 +52,7 @@ def image_scores(
                 if len(other) == len(own):
                     scores.add('1', task, method, f'{metric} over {rival}', own[metric].to_numpy() - other[metric].to_numpy(), own.subject)
 
-# %% ../nbs/12f_tables.ipynb #c017
+# %% ../nbs/12f_tables.ipynb #c019
 def identity_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -77,7 +77,7 @@ def identity_scores(
                     accepted = (alike >= threshold)[np.arange(n), same.argmax(1)]
                     scores.add(table, task, method, f'TAR % at FAR {100*far:g} %', 100.*accepted, who, judge, '; '.join(filter(None, (note, few))))
 
-# %% ../nbs/12f_tables.ipynb #c022
+# %% ../nbs/12f_tables.ipynb #c024
 def expression_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -100,7 +100,7 @@ def expression_scores(
             for name, v in zip(names, (value, value.where(happy))): scores.add('3', task, method, name, v, own.subject, judge)
             if task == 'removal': scores.add('3', task, method, 'neutral %', 100.*(said[own.index] == 'neutral'), own.subject, judge)
 
-# %% ../nbs/12f_tables.ipynb #c026
+# %% ../nbs/12f_tables.ipynb #c028
 def geometry_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -138,7 +138,7 @@ def cloud_scores(
                                         value=frechet_distance(by_method['real'][half], by_method[method][half]), faces=n,
                                         people=rows.subject.nunique(), note=note))
 
-# %% ../nbs/12f_tables.ipynb #c030
+# %% ../nbs/12f_tables.ipynb #c032
 def wide(
     scores: pd.DataFrame,    # of `Scores.frame`
     table: str,              # '1', '2', '3', '4', 'geometry', 'intensity', 'quality'
@@ -160,7 +160,7 @@ def wide(
     out = s.pivot_table(index='method', columns='column', values='text', aggfunc='first', sort=False)
     return out.rename_axis(index=None, columns=None).fillna('')
 
-# %% ../nbs/12f_tables.ipynb #c035
+# %% ../nbs/12f_tables.ipynb #c037
 PAPER = """1 ckplus removal SSIM,PSNR synthesis SSIM,PSNR: A .801 25.970 .803 26.864; B .802 26.173 .812 27.101; C .798 25.959 .806 26.295; D .804 26.473 .815 27.301
 1 oulu_casia removal SSIM,PSNR synthesis SSIM,PSNR: A .924 26.912 .938 28.456; B .921 26.834 .934 28.731; C .911 26.558 .930 27.725; D .925 26.971 .938 29.503
 1 multipie removal SSIM,PSNR synthesis SSIM,PSNR: A .819 22.756 .842 24.057; B .816 22.903 .842 24.185; C .811 22.222 .836 23.243; D .825 23.841 .849 24.810
