@@ -12,6 +12,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +54,7 @@ class Trainer(TwoPhase):
             raise ValueError(f"{len(both)} people are in training and validation, {sorted(both)[0]!r} for one: split by person.")
         self.valid = FacePairs(valid, self.shape_model, True, config.size) if valid is not None and len(valid) else None
         log = None if config.logger == 'none' else config.logger
+        if log and not find_spec(log): raise ValueError(f"The logger {log} is not installed: pip install {log}, or take logger='none'.")
         super().__init__(config, log_with=log, project_dir=str(self.folder))
         share = self.accelerator.num_processes * config.accumulate
         if config.batch_size % share: raise ValueError(f"batch_size {config.batch_size} cannot be cut into {share} equal parts ({self.accelerator.num_processes} processes x {config.accumulate} micro-batches).")

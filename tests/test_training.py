@@ -170,3 +170,8 @@ def test_validation_people_are_others(faces, tmp_path):
     every = FaceSet(faces)
     with pytest.raises(ValueError, match='split by person'):
         Trainer(trainer(faces, tmp_path).config, every, every.subset(subjects=['p1']), tmp_path)
+
+
+def test_logger_that_is_not_there(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr('g2gan.trainer.find_spec', lambda name: None)
+    with pytest.raises(ValueError, match='pip install wandb'): trainer(faces, tmp_path, logger='wandb')
