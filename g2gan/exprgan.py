@@ -6,7 +6,7 @@
 __all__ = ['expression_code', 'widths', 'Encoder', 'Decoder', 'ImageCritic', 'code_critic', 'ExprConfig', 'ExprNets',
            'ExprTrainer', 'variation', 'ExprGAN']
 
-# %% ../nbs/12c_exprgan.ipynb #c005
+# %% ../nbs/12c_exprgan.ipynb #c006
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from .identity import get_identity
 from .landmarks import center_crop, mirror_points
 from .quality import Perceptual
 
-# %% ../nbs/12c_exprgan.ipynb #c008
+# %% ../nbs/12c_exprgan.ipynb #c009
 def expression_code(
     labels: list,             # (B,) names of expressions
     intensity: torch.Tensor,  # (B,) in [0, 1]
@@ -42,7 +42,7 @@ def expression_code(
     size = intensity[:, None].expand(-1, sign.shape[1])
     return sign*(size if noise is None else size*noise)
 
-# %% ../nbs/12c_exprgan.ipynb #c013
+# %% ../nbs/12c_exprgan.ipynb #c014
 def widths(size: int, base: int, most: int) -> list:
     "Channels of the layers from `size` down to 4 pixels: doubling up to `most`."
     return [min(base*2**i, most) for i in range(int(np.log2(size)) - 2)]
@@ -54,10 +54,11 @@ class Encoder(nn.Module):
         super().__init__()
         w = widths(size, base, most)
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 5, stride=2, padding=2) for i, o in zip([3] + w, w))
+        self.norms = nn.ModuleList(nn.GroupNorm(8, o) for o in w)
         self.out = nn.Linear(w[-1]*16, code)
 
     def forward(self, x):
-        for conv in self.convs: x = F.relu(conv(x))
+        for conv, norm in zip(self.convs, self.norms): x = F.relu(norm(conv(x)))
         return torch.tanh(self.out(x.flatten(1)))
 
 
@@ -68,7 +69,7 @@ class Decoder(nn.Module):
         w = widths(size, base, most)[::-1]
         self.start = nn.Linear(code + expression, w[0]*16)
         self.convs = nn.ModuleList(nn.Conv2d(i + expression, o, 3, padding=1) for i, o in zip(w, w[1:] + w[-1:]))
-        self.norms = nn.ModuleList(nn.InstanceNorm2d(c.out_channels, affine=True) for c in self.convs)
+        self.norms = nn.ModuleList(nn.GroupNorm(8, c.out_channels) for c in self.convs)
         self.out = nn.Conv2d(w[-1] + expression, 3, 3, padding=1)
 
     def forward(self, who, how):
@@ -84,7 +85,7 @@ class ImageCritic(nn.Module):
         super().__init__()
         w = widths(size, base//2, most)
         self.convs = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in zip([3] + w, w))
-        self.norms = nn.ModuleList(nn.InstanceNorm2d(o, affine=True) if k else nn.Identity() for k, o in enumerate(w))
+        self.norms = nn.ModuleList(nn.GroupNorm(4, o) if k else nn.Identity() for k, o in enumerate(w))
         self.real, self.guess = nn.Linear(w[-1]*16 + labels, 1), nn.Linear(w[-1]*16, expression)
 
     def forward(self, x, label):
@@ -97,7 +98,7 @@ def code_critic(code: int = 50) -> nn.Module:
     "(B, code) -> logit: is it drawn evenly from [-1, 1], or encoded from a face?"
     return nn.Sequential(nn.Linear(code, 64), nn.LeakyReLU(0.2), nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 
-# %% ../nbs/12c_exprgan.ipynb #c019
+# %% ../nbs/12c_exprgan.ipynb #c020
 @dataclass
 class ExprConfig:
     "Every number that decides a run of ExprGAN."
@@ -123,7 +124,7 @@ class ExprConfig:
         "1, 2 or 3."
         return 1 + sum(step >= s for s in np.cumsum(self.steps)[:2])
 
-# %% ../nbs/12c_exprgan.ipynb #c021
+# %% ../nbs/12c_exprgan.ipynb #c022
 class ExprNets(nn.Module):
     "The four networks."
     def __init__(self, c: ExprConfig, labels: list):
@@ -218,7 +219,7 @@ def variation(x: torch.Tensor) -> torch.Tensor:
     "Total variation: mean difference of neighbours."
     return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
 
-# %% ../nbs/12c_exprgan.ipynb #c023
+# %% ../nbs/12c_exprgan.ipynb #c024
 class ExprGAN(Method):
     "A trained ExprGAN as a method of the evaluation; removal is the label 'neutral'."
     def __init__(self, folder, name='ExprGAN', device='cpu'):
