@@ -67,7 +67,7 @@ def plan(
         taken[str(result)] = photo
     return pairs
 
-# %% ../nbs/14b_batch.ipynb #c015
+# %% ../nbs/14b_batch.ipynb #c017
 class Report:
     "What became of each photo: lines for a person, or JSON for a program."
     def __init__(self,
@@ -105,7 +105,7 @@ def sentence(
     if isinstance(error, OSError) and error.strerror: return f"{error.filename or 'file'}: {error.strerror}."
     return " ".join(str(error).split()) or type(error).__name__
 
-# %% ../nbs/14b_batch.ipynb #c016
+# %% ../nbs/14b_batch.ipynb #c018
 def photo_options(
     out: str = "edited",        # a file for one photo, a folder for several (made if need be)
     face: str = "largest",      # which faces of a photo: largest, all, or a number (0 is the largest)
@@ -128,7 +128,7 @@ def open_editor(
     try: return FaceEditor.from_pretrained(options.weights or None, options.detector, options.device)
     except RuntimeError as e: raise UsageError(f"--device {options.device}: {sentence(e)}") from e
 
-# %% ../nbs/14b_batch.ipynb #c017
+# %% ../nbs/14b_batch.ipynb #c019
 def read_faces(
     editor,   # FaceEditor
     photo,    # path

@@ -58,7 +58,7 @@ def smooth(
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
 
-# %% ../nbs/10b_pasting.ipynb #c032
+# %% ../nbs/10b_pasting.ipynb #c033
 def frame_feather(
     size: int,            # side of the crop
     width: float = 0.08,  # over which the mask rises, as a part of the side
@@ -68,7 +68,7 @@ def frame_feather(
     ramp = smooth(edge / (width * size))
     return (ramp[:, None] * ramp).astype(np.float32)
 
-# %% ../nbs/10b_pasting.ipynb #c033
+# %% ../nbs/10b_pasting.ipynb #c034
 FADE = 0.06   # width of the band around the face in which a residual fades out, as a part of the crop's side
 REACH = 0.30  # beyond this distance from the face nothing moves
 
@@ -93,7 +93,7 @@ def face_feather(
     "A mask that is 1 on the face and falls to zero around it and towards the frame."
     return (smooth(1 - face_distance(*shapes, size=size) / (FADE * size)) * frame_feather(size)).astype(np.float32)
 
-# %% ../nbs/10b_pasting.ipynb #c038
+# %% ../nbs/10b_pasting.ipynb #c039
 def canvas_pad(
     crop: int,  # side of the generator's crop
 ) -> int:
@@ -110,7 +110,7 @@ def canvas_matrix(
     matrix[:, 2] += canvas_pad(crop)
     return matrix
 
-# %% ../nbs/10b_pasting.ipynb #c039
+# %% ../nbs/10b_pasting.ipynb #c040
 def displacement(
     source: np.ndarray,  # (68, 2) points in the crop now
     target: np.ndarray,  # (68, 2) where they shall be
@@ -122,7 +122,7 @@ def displacement(
     far = face_distance(source + pad, target + pad, size=crop + 2 * pad) / crop
     return _pull(s, t, (crop + 2 * pad,) * 2)[1][0].numpy() * smooth((REACH - far) / (REACH - FADE))[..., None].astype(np.float32)
 
-# %% ../nbs/10b_pasting.ipynb #c051
+# %% ../nbs/10b_pasting.ipynb #c052
 @dataclass(frozen=True)
 class Change:
     "What an edit does to a face: its pixels move by `displacement`, then `residual` is added where `mask` allows."
@@ -154,7 +154,7 @@ class Change:
         added = (mask * residual + after.mask[..., None] * after.residual) / np.maximum(both, 1e-6)
         return Change(after.displacement + maps[..., :2], added, both[..., 0])
 
-# %% ../nbs/10b_pasting.ipynb #c056
+# %% ../nbs/10b_pasting.ipynb #c057
 def _strips(to_canvas, size, shape, pixels=2**19):
     "Boxes (x0, y0, x1, y1) of whole rows, `pixels` pixels each or fewer, that together hold the (perhaps tilted) canvas."
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
@@ -164,7 +164,7 @@ def _strips(to_canvas, size, shape, pixels=2**19):
     rows = max(1, pixels // max(1, x1 - x0))
     return [(x0, y, x1, min(y + rows, y1)) for y in range(y0, y1, rows)] if x1 > x0 else []
 
-# %% ../nbs/10b_pasting.ipynb #c057
+# %% ../nbs/10b_pasting.ipynb #c058
 def _finer(maps, to_canvas, k=2):
     "Maps enlarged k times, bicubically, as a tensor, and the matrix to them: from there on bilinear sampling is smooth enough, and quick."
     fine = F.interpolate(torch.from_numpy(maps).permute(2, 0, 1)[None], scale_factor=k, mode="bicubic", align_corners=False)
@@ -177,7 +177,7 @@ def _grid(x, y, size):
     "Places in pixels of an array of `size` (H, W) as `grid_sample` wants them."
     return torch.stack([(x + 0.5) * (2 / size[1]) - 1, (y + 0.5) * (2 / size[0]) - 1], -1)[None]
 
-# %% ../nbs/10b_pasting.ipynb #c058
+# %% ../nbs/10b_pasting.ipynb #c059
 STILL = 1e-2  # photo pixels: what moves by less does not move, since nobody can see it
 
 
@@ -200,7 +200,7 @@ def _paste_strip(photo, out, fine, to_fine, back, box):
     old = out[:, y0:y1, x0:x1]
     old.copy_(torch.where(changed, new, old))
 
-# %% ../nbs/10b_pasting.ipynb #c059
+# %% ../nbs/10b_pasting.ipynb #c060
 def paste(
     photo: np.ndarray,       # (H, W, 3) float32 in [0, 1]
     change: Change,          # of the face
@@ -217,7 +217,7 @@ def paste(
         _paste_strip(*tensors, fine, to_fine, np.linalg.inv(to_canvas[:, :2]), box)
     return out
 
-# %% ../nbs/10b_pasting.ipynb #c060
+# %% ../nbs/10b_pasting.ipynb #c061
 def touched(
     change: Change,         # of the face
     to_canvas: np.ndarray,  # (2, 3) photo -> canvas
