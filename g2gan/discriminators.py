@@ -9,7 +9,7 @@ __all__ = ['PatchGAN', 'Discriminators']
 import torch
 from torch import nn
 
-from .generators import with_guide
+from .generators import GuidedConv
 from .unet import InstanceNorm
 
 # %% ../nbs/07_discriminators.ipynb #c026
@@ -22,10 +22,11 @@ class PatchGAN(nn.Module):
                  base: int = 64,         # channels of the first layer, doubled at each up to 8 * base
                  layers: int = 3,        # strided layers
                  norm: bool = True,      # instance norm between the first and the last layer
+                 first: nn.Conv2d | None = None,  # another first convolution: D_H's takes points too
                 ):
         super().__init__()
         widths = [base * min(2**i, 8) for i in range(layers + 1)]
-        body = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        body = [first or nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for i, (inp, out) in enumerate(zip(widths, widths[1:])):
             stride = 2 if i < layers - 1 else 1      # the last two convolutions keep the grid
             body += [nn.Conv2d(inp, out, 4, stride=stride, padding=1)]
@@ -37,7 +38,9 @@ class PatchGAN(nn.Module):
                 nn.init.normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, x): return self.body(x.contiguous(memory_format=torch.channels_last)).float()
+    def forward(self, x, *more):   # `more` goes to the first convolution
+        x = self.body[0](x.contiguous(memory_format=torch.channels_last), *more)
+        return self.body[1:](x).float()
 
 # %% ../nbs/07_discriminators.ipynb #c057
 class Discriminators(nn.Module):
@@ -49,15 +52,14 @@ class Discriminators(nn.Module):
                  norm: bool = True,    # instance norm?
                 ):
         super().__init__()
-        self.sigma = sigma
         self.D_E = PatchGAN(3, base, layers, norm)
         self.D_N = PatchGAN(3, base, layers, norm)
-        self.D_H = PatchGAN(3 + 68, base, layers, norm)
+        self.D_H = PatchGAN(3 + 68, base, layers, norm, first=GuidedConv(base, sigma))
         self.to(memory_format=torch.channels_last)
 
     def judge_pair(self,
                    image: torch.Tensor,   # (B, 3, S, S) in [0, 1]
-                   guide: torch.Tensor,   # (B, 68, 2) points, or their heatmaps (B, 68, S, S)
+                   points: torch.Tensor,  # (B, 68, 2) in pixels, seen as heatmaps
                   ) -> torch.Tensor:      # (B, 1, h, w) logits
         "D_H(I, H): does this face have these points?"
-        return self.D_H(with_guide(image, guide, self.sigma))
+        return self.D_H(image, points)

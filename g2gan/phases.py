@@ -14,7 +14,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
 from .discriminators import Discriminators
-from .generators import G2GAN, render_guide
+from .generators import G2GAN
 from .identity import get_identity
 from .losses import (adversarial_loss_D, adversarial_loss_G, alpha2_schedule, cycle_loss, identity_loss,
                           pixel_loss, total_loss)
@@ -31,16 +31,14 @@ class BothWays(nn.Module):
 
     def forward(self,
                 b: dict,               # I_N, I_E (B, 3, S, S); s_N, s_E, s_hat, s_T (B, 68, 2)
-                H_E: torch.Tensor,     # (B, 68, S, S) heatmaps of s_E
-                H_T: torch.Tensor,     # (B, 68, S, S) heatmaps of s_T
                 cycle: bool = True,    # also the way back?
                ) -> dict:              # 'E': Edit I_E^, 'N': Edit I_N^, 'rec_N', 'rec_E': pictures
         G_E, G_N = self.model.G_E, self.model.G_N
-        E = G_E(b['I_N'], H_T, b['s_N'], b['s_T'])                                   # I_E^, Eq. 1
-        N = G_N(b['I_E'], H_E, b['s_E'], b['s_hat'])                                 # I_N^, Eq. 1
+        E = G_E(b['I_N'], b['s_T'], b['s_N'], b['s_T'])                                   # I_E^, Eq. 1
+        N = G_N(b['I_E'], b['s_E'], b['s_E'], b['s_hat'])                                 # I_N^, Eq. 1
         if not cycle: return dict(E=E, N=N)
-        return dict(E=E, N=N, rec_N=G_N(E.image, H_T, b['s_T'], b['s_N']).image,     # I_N~, Eq. 5
-                    rec_E=G_E(N.image, H_E, b['s_hat'], b['s_E']).image)             # I_E~, Eq. 5
+        return dict(E=E, N=N, rec_N=G_N(E.image, b['s_T'], b['s_T'], b['s_N']).image,     # I_N~, Eq. 5
+                    rec_E=G_E(N.image, b['s_E'], b['s_hat'], b['s_E']).image)             # I_E~, Eq. 5
 
 # %% ../nbs/10b_phases.ipynb #c021
 class Judges(nn.Module):
@@ -53,10 +51,10 @@ class Judges(nn.Module):
 
     def forward(self,
                 E: torch.Tensor,   # (B, 3, S, S) expressive faces, real or made
-                H: torch.Tensor,   # (B, 68, S, S) the heatmaps they must fit
+                s: torch.Tensor,   # (B, 68, 2) the points they must fit
                 N: torch.Tensor,   # (B, 3, S, S) neutral faces, real or made
                ) -> list:          # logits of D_E, D_N, D_H
-        return [self.D.D_E(E), self.D.D_N(N), self.D.judge_pair(E, H)]
+        return [self.D.D_E(E), self.D.D_N(N), self.D.judge_pair(E, s)]
 
 # %% ../nbs/10b_phases.ipynb #c032
 def autocast_dtype(
@@ -110,11 +108,10 @@ class TwoPhase:
                 if i < len(batches) - 1:              # processes exchange gradients once a step
                     for net in (self.ways, self.judges): stack.enter_context(self.accelerator.no_sync(net))
                 stack.enter_context(self.autocast())
-                H_E, H_T = (render_guide(b[s], b['I_N'], self.config.sigma) for s in ('s_E', 's_T'))
-                fake = self.ways(b, H_E, H_T, self.config.cycle)
-                loss_G, terms = self.phase_G(b, fake, H_T)
+                fake = self.ways(b, self.config.cycle)
+                loss_G, terms = self.phase_G(b, fake)
                 self.scaler.scale(loss_G / len(batches)).backward()
-                loss_D, more = self.phase_D(b, fake, H_E, H_T)
+                loss_D, more = self.phase_D(b, fake)
                 self.scaler.scale(loss_D / len(batches)).backward()
             for name, value in {**terms, **more}.items():
                 totals[name] = totals.get(name, 0) + value.detach() / len(batches)
@@ -124,11 +121,11 @@ class TwoPhase:
         self.finish(totals)
         return totals
 
-    def phase_G(self, b, fake, H_T):
+    def phase_G(self, b, fake):
         "The generators' loss, Eq. 8: the discriminators judge, but do not learn."
         E, N = fake['E'].image, fake['N'].image
         self.D.requires_grad_(False)                  # saves the gradients of their weights
-        terms = {'adversarial': adversarial_loss_G(self.judge(E, H_T, N))}                          # Eq. 2
+        terms = {'adversarial': adversarial_loss_G(self.judge(E, b['s_T'], N))}                     # Eq. 2
         self.D.requires_grad_(True)
         if self.config.cycle: terms['cycle'] = cycle_loss(b['I_N'], fake['rec_N'], b['I_E'], fake['rec_E'])   # Eq. 4
         if self.F:                                                                               # Eq. 6
@@ -142,10 +139,10 @@ class TwoPhase:
         change = (fake['E'].image - b['I_N']).detach().abs().mean()
         return loss, {'G': loss, **terms, 'change': change}
 
-    def phase_D(self, b, fake, H_E, H_T):
+    def phase_D(self, b, fake):
         "The discriminators' loss, Eq. 3, on the same pictures, cut off from the generators."
         E, N = fake['E'].image.detach(), fake['N'].image.detach()
-        logits = self.judges(torch.cat([b['I_E'], E]), torch.cat([H_E, H_T]), torch.cat([b['I_N'], N]))
+        logits = self.judges(torch.cat([b['I_E'], E]), torch.cat([b['s_E'], b['s_T']]), torch.cat([b['I_N'], N]))
         real, made = zip(*(l.chunk(2) for l in logits))
         loss = adversarial_loss_D(real, made)
         mean = lambda logits: torch.stack([l.detach().sigmoid().mean() for l in logits]).mean()

@@ -31,7 +31,7 @@ class Down(nn.Module):
         self.conv = nn.Conv2d(inp, out, 4, stride=2, padding=1)
         self.norm = InstanceNorm(out) if norm else nn.Identity()
 
-    def forward(self, x): return F.leaky_relu(self.norm(self.conv(x)), 0.2)
+    def forward(self, *x): return F.leaky_relu(self.norm(self.conv(*x)), 0.2)
 
 # %% ../nbs/06a_unet.ipynb #c061
 class Up(nn.Module):
@@ -56,12 +56,14 @@ class UNet(nn.Module):
                  out_channels: int = 3,    # 3: the residual, 4: residual and mask
                  base: int = 64,           # channels of the first layer, doubled at each level ...
                  depth: int = 7,           # number of halvings; 7 takes 128 px to a single pixel
-                 max_channels: int = 512): # ... up to this many
+                 max_channels: int = 512,  # ... up to this many
+                 first: nn.Conv2d | None = None):  # another first convolution, for example one that takes more than a picture
         super().__init__()
         widths = [min(base * 2**i, max_channels) for i in range(depth)]
         self.depth = depth
         self.down = nn.ModuleList(Down(i, o, norm=0 < level < depth - 1)
                                   for level, (i, o) in enumerate(zip([in_channels] + widths, widths)))
+        if first is not None: self.down[0].conv = first
         skips = widths[-2::-1]                    # the encoder's widths, from the narrowest picture outwards
         self.up = nn.ModuleList(Up(widths[-1] if level == 0 else 2 * skips[level - 1], o)
                                 for level, o in enumerate(skips))
@@ -75,11 +77,11 @@ class UNet(nn.Module):
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, std=0.02), nn.init.zeros_(layer.bias)
 
-    def forward(self, x):
+    def forward(self, x, *more):   # `more` goes to the first convolution
         if x.shape[-1] % 2**self.depth or x.shape[-2] % 2**self.depth:
             raise ValueError(f"This U-Net halves {self.depth} times, so the picture's sides must be multiples of "
                              f"{2**self.depth}, not {x.shape[-2]} x {x.shape[-1]}: resize it, or choose another depth.")
-        skips = []
-        for down in self.down: skips.append(x := down(x))
+        skips = [x := self.down[0](x, *more)]
+        for down in self.down[1:]: skips.append(x := down(x))
         for up, skip in zip(self.up, skips[-2::-1]): x = torch.cat([up(x), skip], 1)
         return self.out(x)
