@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['adversarial_loss_G', 'adversarial_loss_D', 'cycle_loss', 'identity_loss', 'alpha2_schedule', 'pixel_loss',
-           'total_loss']
+           'structure_loss', 'total_loss']
 
 # %% ../nbs/09_losses.ipynb #c004
 from typing import Iterable
@@ -72,17 +72,37 @@ def pixel_loss(
     "Eq. 7: L1 distance from the true picture, both generators summed; needs paired data."
     return F.l1_loss(fake_E, I_E) + F.l1_loss(fake_N, I_N)
 
-# %% ../nbs/09_losses.ipynb #c088
+# %% ../nbs/09_losses.ipynb #c090
+def structure_loss(
+    fake: torch.Tensor,    # (B, 3, S, S) generated pictures, S at least 11
+    truth: torch.Tensor,   # (B, 3, S, S) the true ones in [0, 1]
+) -> torch.Tensor:         # scalar in [0, 2]
+    "1 - SSIM (Wang et al. 2004; Gaussian windows of 11 px, sigma 1.5, those that lie inside the picture). Not in the paper."
+    offsets = torch.arange(11, device=fake.device) - 5.
+    window = torch.exp(-offsets ** 2 / (2 * 1.5 ** 2))
+    window = window / window.sum()
+    x, y = fake.float(), truth.float()
+    maps = torch.cat([x, y, x * x, y * y, x * y], 1)                       # (B, 15, S, S)
+    with torch.autocast(maps.device.type, enabled=False):                  # variances are small differences of large numbers
+        for shape in ((1, 11), (11, 1)): maps = F.conv2d(maps, window.view(1, 1, *shape).expand(15, 1, *shape), groups=15)
+    mx, my, xx, yy, xy = maps.chunk(5, 1)
+    c1, c2 = 0.01 ** 2, 0.03 ** 2
+    similar = (2 * mx * my + c1) / (mx * mx + my * my + c1)
+    return 1 - (similar * (2 * (xy - mx * my) + c2) / (xx - mx * mx + yy - my * my + c2)).mean()
+
+# %% ../nbs/09_losses.ipynb #c095
 def total_loss(
-    terms: dict,               # 'adversarial' and any of 'cycle', 'identity', 'pixel', 'mask': scalars
+    terms: dict,               # 'adversarial' and any of 'cycle', 'identity', 'pixel', 'structure', 'mask': scalars
     alpha1: float = 5.,        # weight of the cycle term
     alpha2: float = 0.1,       # weight of the identity term, see `alpha2_schedule`
     alpha3: float = 10.,       # weight of the pixel term
     alpha_adv: float = 1.,     # weight of the adversarial term; 1 in the paper
+    structure_weight: float = 0.,  # weight of the structure term; not in the paper
     mask_weight: float = 0.,   # weight of the warped generators' mean mask; not in the paper
 ) -> torch.Tensor:             # scalar
     "Eq. 8: the weighted sum that the generators minimise; a missing term counts as zero."
-    weights = dict(adversarial=alpha_adv, cycle=alpha1, identity=alpha2, pixel=alpha3, mask=mask_weight)
+    weights = dict(adversarial=alpha_adv, cycle=alpha1, identity=alpha2, pixel=alpha3,
+                   structure=structure_weight, mask=mask_weight)
     unknown = set(terms) - set(weights)
     if unknown: raise ValueError(f"Unknown loss term {sorted(unknown)[0]!r}; Eq. 8 has {', '.join(weights)}.")
     return sum(weights[name] * value for name, value in terms.items())

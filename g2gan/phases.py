@@ -17,7 +17,7 @@ from .discriminators import Discriminators
 from .generators import G2GAN
 from .identity import get_identity
 from .losses import (adversarial_loss_D, adversarial_loss_G, alpha2_schedule, cycle_loss, identity_loss,
-                          pixel_loss, total_loss)
+                          pixel_loss, structure_loss, total_loss)
 from .settings import TrainConfig
 
 # %% ../nbs/10b_phases.ipynb #c015
@@ -132,10 +132,12 @@ class TwoPhase:
             with torch.no_grad(): real = self.F(torch.cat([b['I_N'], b['I_E']]), torch.cat([b['s_N'], b['s_E']]))
             terms['identity'] = identity_loss(real, self.F(torch.cat([E, N]), torch.cat([b['s_T'], b['s_hat']])))
         if self.config.paired: terms['pixel'] = pixel_loss(E, b['I_E'], N, b['I_N'])             # Eq. 7
+        if self.config.paired and self.config.structure_weight:
+            terms['structure'] = structure_loss(E, b['I_E']) + structure_loss(N, b['I_N'])
         if self.config.kind == 'warped': terms['mask'] = (fake['E'].mask.mean() + fake['N'].mask.mean()) / 2
         c = self.config
         loss = total_loss(terms, c.alpha1, alpha2_schedule(self.progress, 1, c.alpha2, c.alpha2_end), c.alpha3,
-                          c.alpha_adv, c.mask_weight)                                            # Eq. 8
+                          c.alpha_adv, c.structure_weight, c.mask_weight)                        # Eq. 8
         change = (fake['E'].image - b['I_N']).detach().abs().mean()
         return loss, {'G': loss, **terms, 'change': change}
 

@@ -34,6 +34,7 @@ class TrainConfig:
     alpha2_end: float = 0.5        # ... and at the end of the run
     alpha3: float = 10.            # weight of the pixel term; counts as 0 in configuration C
     alpha_adv: float = 1.          # weight of the adversarial term
+    structure_weight: float = 0.   # weight of the structure term, 1 - SSIM, of the two edits (not in the paper)
     mask_weight: float = 0.1       # weight of the warped generators' mean mask (kind 'warped' only; not in the paper)
     # --- how they learn
     batch_size: int = 5            # pairs in one step, over all processes and micro-batches together
@@ -73,7 +74,7 @@ class TrainConfig:
             if getattr(self, name) not in allowed.split(', '):
                 raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}.")
         rules = (('d_base d_layers batch_size accumulate lr steps log_every valid_faces keep max_skips', lambda v: 0 < v < 1e9, 'must be positive'),
-                 ('alpha1 alpha2 alpha2_end alpha3 alpha_adv mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
+                 ('alpha1 alpha2 alpha2_end alpha3 alpha_adv structure_weight mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
                  ('beta1 ema colour', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
         for names, fine, words in rules:
             for name in names.split():
