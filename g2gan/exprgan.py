@@ -7,7 +7,7 @@ __all__ = ['expression_code', 'widths', 'Encoder', 'Decoder', 'ImageCritic', 'co
            'ExprTrainer', 'variation', 'ExprGAN']
 
 # %% ../nbs/12c_exprgan.ipynb #c006
-import json
+import json, time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .baselines import Method
-from .checkpoints import sha256
+from .checkpoints import load_optimizer_tensors, newest_checkpoint, optimizer_tensors, save_checkpoint, sha256
 from .faces import FaceSet
 from .identity import get_identity
 from .landmarks import center_crop, mirror_points
@@ -139,7 +139,7 @@ class ExprTrainer:
     def __init__(self,
         config: ExprConfig,
         faces: FaceSet,          # training faces; neutral is one of the labels
-        folder='runs/exprgan',   # for `export`
+        folder='runs/exprgan',   # for checkpoints and `export`
     ):
         self.config, self.faces, self.folder, self.labels = config, faces.resized(config.size*9//8), Path(folder), sorted(faces.table.expression.unique())
         torch.manual_seed(config.seed)
@@ -149,7 +149,7 @@ class ExprTrainer:
         adam = lambda *parts: torch.optim.Adam([p for m in parts for p in m.parameters()], config.lr, betas=(0.5, 0.999))
         self.opt_G, self.opt_D = self.accelerator.prepare(adam(n.encoder, n.decoder, n.critic.guess), adam(n.critic, n.code_critic))
         self.perceptual = None if config.identity == 'none' else Perceptual(get_identity(config.identity)).to(self.accelerator.device)
-        self.points, self.step_count, self.history = self.faces.points, 0, []
+        self.points, self.step_count, self.history, self.elapsed = self.faces.points, 0, [], 0.
 
     def batch(self, step):
         "Faces, points, labels and intensities of a step: the same for the same seed and step; centre crop, half mirrored."
@@ -168,11 +168,12 @@ class ExprTrainer:
         "One update of generators and critics in the stage that is due."
         c, n, stage = self.config, self.nets, self.config.stage(self.step_count)
         x, s, labels, strength = self.batch(self.step_count)
-        noise = None if stage == 2 else torch.rand(len(x), len(self.labels)*c.width, device=x.device)
+        chance = torch.Generator().manual_seed(c.seed*1_000_003 + self.step_count)   # a resumed run draws what it would have drawn
+        noise = None if stage == 2 else torch.rand(len(x), len(self.labels)*c.width, generator=chance).to(x)
         how = expression_code(labels, strength if stage == 2 else torch.ones_like(strength), self.labels, c.width, noise)
         truth = expression_code(labels, strength, self.labels, c.width)
         label = truth[:, ::c.width].sign()
-        prior = torch.rand(len(x), c.code, device=x.device)*2 - 1
+        prior = torch.rand(len(x), c.code, generator=chance).to(x)*2 - 1
         who = prior if stage == 1 else n.encoder(x)
         made = n.decoder(who, how)
         terms = {}
@@ -195,13 +196,35 @@ class ExprTrainer:
         self.accelerator.backward(loss)
         optimizer.step()
 
-    def fit(self, steps=None, progress=True):
-        "Train to the end of the three stages, or to `steps`."
-        stop = min(steps or sum(self.config.steps), sum(self.config.steps))
+    def fit(self, steps=None, progress=True, resume=False, save_every=0):
+        "Train to the end of the three stages, or to `steps`; `resume` goes on from the newest checkpoint."
+        if resume: self.resume()
+        stop, before = min(steps or sum(self.config.steps), sum(self.config.steps)), time.perf_counter() - self.elapsed
         for _ in tqdm(range(self.step_count, stop), disable=not progress):
             terms = self.step()
+            self.elapsed = time.perf_counter() - before
             if self.step_count % 20 == 0: self.history.append({k: float(v) for k, v in terms.items()} | {'step': self.step_count})
+            if save_every and self.step_count % save_every == 0: self.save()
         return self.history
+
+    def save(self):
+        "Writes a checkpoint, as chapter 10d does."
+        n = self.accelerator.unwrap_model(self.nets)
+        save_checkpoint(self.folder/'checkpoints', self.step_count, dict(nets=n.state_dict(), adam_G=optimizer_tensors(self.opt_G, n), adam_D=optimizer_tensors(self.opt_D, n)),
+                        dict(step=self.step_count, elapsed=self.elapsed, history=self.history, labels=self.labels, config=asdict(self.config)))
+
+    def resume(self) -> bool:    # False: there was no checkpoint
+        "Goes on from the newest whole checkpoint; one of other settings raises ValueError."
+        tensors, state, path, _ = newest_checkpoint(self.folder/'checkpoints')
+        if path is None: return False
+        mine = json.loads(json.dumps([self.labels, asdict(self.config)]))
+        if mine != [state['labels'], state['config']]: raise ValueError(f'Checkpoint {path} was made with other settings: choose another folder.')
+        n = self.accelerator.unwrap_model(self.nets)
+        n.load_state_dict(tensors['nets'])
+        load_optimizer_tensors(self.opt_G, n, tensors['adam_G'])
+        load_optimizer_tensors(self.opt_D, n, tensors['adam_D'])
+        self.step_count, self.elapsed, self.history = state['step'], state['elapsed'], state['history']
+        return True
 
     def export(self, folder=None) -> Path:
         "config.json, model.safetensors and training.json, for `ExprGAN`."
@@ -211,7 +234,7 @@ class ExprTrainer:
         save_file({k: v.detach().cpu().contiguous() for k, v in state.items() if 'critic' not in k}, folder/'model.safetensors')
         (folder/'config.json').write_text(json.dumps({'method': 'exprgan', 'labels': self.labels, 'config': asdict(self.config)}, indent=1))
         (folder/'training.json').write_text(json.dumps({'subjects': self.faces.people,
-                                                        'steps': self.step_count, 'config': asdict(self.config)}, indent=1))
+                                                        'steps': self.step_count, 'seconds': round(self.elapsed, 1), 'config': asdict(self.config)}, indent=1))
         return folder
 
 
