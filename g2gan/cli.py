@@ -40,7 +40,7 @@ def add_options(
     said, short = comments_of(thing), short or {}
     for name, p in inspect.signature(thing).parameters.items():
         if name in skip: continue
-        flags = [f"--{name}"] + ([f"-{short[name]}"] if name in short else [])
+        flags = [f"--{name}"] + ([f"--{name.replace('_', '-')}"] if "_" in name else []) + ([f"-{short[name]}"] if name in short else [])
         help = said.get(name, "").replace("%", "%%")
         if p.annotation is bool and p.default is False: parser.add_argument(*flags, action="store_true", help=help)
         elif p.default is inspect.Parameter.empty: parser.add_argument(*flags, type=p.annotation, required=True, help=help)
@@ -189,12 +189,19 @@ def evaluate(
     return 0
 
 
-def studio():
+def studio(
+    photo: str = "",        # a photo to begin with; else a built-in face
+    weights: str = "",      # model folder or user/repo on the hub; else the weights in the package
+    detector: str = "auto", # auto, dlib or face-alignment
+    port: int = 8866,       # of the page, which only this machine can open
+    no_browser: bool = False, # only serve the page, do not open it
+):
     """Open the studio, sliders and draggable points, in the browser.
 
-    g2gan studio"""
+    g2gan studio
+    g2gan studio --photo holiday.jpg --port 9000 --no-browser"""
     from g2gan.studio import serve
-    return serve() or 0
+    return serve(photo, weights, detector, port, not no_browser)
 
 # %% ../nbs/15c_cli.ipynb #c018
 def demo(
