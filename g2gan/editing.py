@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FILES', 'NEUTRAL', 'NEAR', 'WeightsMissing', 'model_folder', 'FaceEditor', 'export_onnx']
 
-# %% ../nbs/11d_editing.ipynb #c005
+# %% ../nbs/11d_editing.ipynb #c004
 import contextlib
 import io
 import re
@@ -24,7 +24,7 @@ from .pasting import Change, displacement, face_feather
 from .photos import Edited, Face, FaceError, align_face, check_points, read_landmarks
 from .shape_model import ShapeModel
 
-# %% ../nbs/11d_editing.ipynb #c012
+# %% ../nbs/11d_editing.ipynb #c014
 class WeightsMissing(ValueError):
     "No weights where they were looked for; the message says how to get some."
 
@@ -50,11 +50,11 @@ def model_folder(
     if missing: raise WeightsMissing(f"{folder}: is no model folder, it lacks {', '.join(missing)}; 'g2gan train --out folder' writes one.")
     return folder
 
-# %% ../nbs/11d_editing.ipynb #c018
+# %% ../nbs/11d_editing.ipynb #c022
 NEUTRAL = 0.03  # eye distances (root mean square) from the predicted neutral shape, up to which a face counts as neutral
 NEAR = 0.15      # mean distance of detected points from predicted ones, in distances of the outer eye corners, to be believed
 
-# %% ../nbs/11d_editing.ipynb #c019
+# %% ../nbs/11d_editing.ipynb #c024
 class FaceEditor:
     "Opens a photo, changes the expression of the face in it, and puts it back."
     def __init__(self,
@@ -218,7 +218,7 @@ class FaceEditor:
         notes = ("The other face's expression is more than this model knows and was limited.",) if limited else ()
         return self._generate(self.model.synthesize, neutral_a, [target], [notes])[0]                           # Eq. 13
 
-# %% ../nbs/11d_editing.ipynb #c054
+# %% ../nbs/11d_editing.ipynb #c071
 class _Portable(torch.nn.Module):
     "A generator as ONNX sees it: (image or warped image, points) -> picture, residual, mask."
     def __init__(self, generator):

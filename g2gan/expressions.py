@@ -12,11 +12,11 @@ import numpy as np
 from .landmarks import POINT_GROUPS, eye_centers
 from .shape_model import ShapeModel
 
-# %% ../nbs/11b_expressions.ipynb #c009
+# %% ../nbs/11b_expressions.ipynb #c006
 class ExpressionError(ValueError):
     "A wish for an expression that cannot be understood; the message is one sentence."
 
-# %% ../nbs/11b_expressions.ipynb #c013
+# %% ../nbs/11b_expressions.ipynb #c015
 def part_weights(
     part: str,           # '', 'left', 'right', 'eyes', 'brows', a name of POINT_GROUPS, or two of them: 'left mouth'
     shape: np.ndarray,   # (68, 2) aligned points, which say where the middle is
@@ -33,7 +33,7 @@ def part_weights(
         else: raise ExpressionError(f"'{word}' is no part of a face: choose left, right, {', '.join(groups)}.")
     return weights[:, None]
 
-# %% ../nbs/11b_expressions.ipynb #c016
+# %% ../nbs/11b_expressions.ipynb #c020
 def blink(
     shape: np.ndarray,  # (68, 2) aligned points
 ) -> np.ndarray:        # (68, 2) how far each point moves to shut both eyes
@@ -44,10 +44,10 @@ def blink(
         move[upper], move[lower] = 0.9 * gap, -0.1 * gap
     return move
 
-# %% ../nbs/11b_expressions.ipynb #c020
+# %% ../nbs/11b_expressions.ipynb #c023
 RECIPES = {"grin_wink": {"happiness@left": 1.3, "happiness@right": 0.25, "blink@right": 1.0, "surprise@left_brow": 0.5}}
 
-# %% ../nbs/11b_expressions.ipynb #c021
+# %% ../nbs/11b_expressions.ipynb #c025
 def parse_expression(
     text,  # 'happiness', 'happiness=0.6,surprise=0.4', 'happiness@left=1.2'; a dict is returned as it is
 ) -> dict: # name or name@part -> intensity
@@ -63,21 +63,24 @@ def parse_expression(
         wish[name.strip()] = wish.get(name.strip(), 0) + value
     return wish
 
-# %% ../nbs/11b_expressions.ipynb #c027
-STRONGEST = 1.75  # the longest p allowed, as a multiple of the longest in the model's dictionary
+# %% ../nbs/11b_expressions.ipynb #c033
+STRONGEST = 1.75  # the longest p allowed, as a multiple of what the dictionary holds
 
 
 def keep_possible(
     shape_model: ShapeModel,  # with a dictionary of expressions
     p: np.ndarray,            # (..., N) parameters
+    kinds: dict = None,       # name -> amount of the expressions that p is made of; None: nobody knows
 ) -> tuple:                   # (..., N) parameters, and (...) bool: were they shortened
     "Parameters of an expression that a face can have: a vector that is too long is shortened. Lengths count in standard deviations."
     length = np.linalg.norm(p / shape_model.stddev, axis=-1)
-    known = [np.linalg.norm(q / shape_model.stddev) for q in shape_model.expressions.values()]
-    top = STRONGEST * max(known) if known else 3 * len(shape_model.stddev) ** 0.5
+    known = {name: np.linalg.norm(q / shape_model.stddev) for name, q in shape_model.expressions.items()}
+    top = max(known.values()) if known else 3 / STRONGEST * len(shape_model.stddev) ** 0.5
+    if kinds and any(kinds.values()): top = np.average([known[k] for k in kinds], weights=np.abs([*kinds.values()]))
+    top = STRONGEST * top
     return p * np.minimum(1, top / np.maximum(length, 1e-9))[..., None], length > top
 
-# %% ../nbs/11b_expressions.ipynb #c030
+# %% ../nbs/11b_expressions.ipynb #c037
 def mix_expressions(
     shape_model: ShapeModel,  # in the aligned frame of `neutral`
     neutral: np.ndarray,      # (68, 2) the person's own neutral points
@@ -98,8 +101,12 @@ def mix_expressions(
         elif name in shape_model.expressions: parts.setdefault(part, []).append((name, amount))
         else: raise ExpressionError(f"'{name}' is unknown: choose {', '.join(expression_names(shape_model))}.")
     for part, terms in parts.items():
-        p, limited = keep_possible(shape_model, sum(amount * shape_model.expressions[name] for name, amount in terms))
-        if limited: notes.append(f"{' + '.join(f'{a:g} {n}' for n, a in terms)} is more than faces do and was limited.")
+        asked = sum(amount * shape_model.expressions[name] for name, amount in terms)
+        p, limited = keep_possible(shape_model, asked, dict(terms))
+        if limited:
+            k = np.linalg.norm(p) / np.linalg.norm(asked)
+            said = [" + ".join(f"{a * by:.3g} {n}" for n, a in terms) for by in (1, k)]
+            notes.append(f"{said[0]} is more than faces do and was limited to {said[1]}.")
         target += part_weights(part, neutral) * (shape_model.shape(p, base=neutral) - neutral)
     return target, tuple(notes)
 

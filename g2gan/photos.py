@@ -18,14 +18,14 @@ from .images import to_uint8, write_image
 from .landmarks import Alignment, align_by_eyes, eye_centers
 from .pasting import Change, canvas_matrix, paste, touched
 
-# %% ../nbs/11c_photos.ipynb #c007
+# %% ../nbs/11c_photos.ipynb #c011
 class FaceError(ValueError):
     "A face that cannot be edited, or an edit that does not exist; the message is one sentence."
 
 
 MIN_EYES = 16  # pixels between the eyes; with fewer there is no face to speak of
 
-# %% ../nbs/11c_photos.ipynb #c008
+# %% ../nbs/11c_photos.ipynb #c013
 def check_points(
     points,       # what should be 68 points (x, y), or 136 numbers, in photo pixels
     name: str,    # of the photo, for messages
@@ -54,7 +54,7 @@ def check_points(
     if not 0.1 < nose < 0.9: raise FaceError(f"{name}: the face is turned too far to the side; take one that looks at the camera.")
     return points
 
-# %% ../nbs/11c_photos.ipynb #c013
+# %% ../nbs/11c_photos.ipynb #c022
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan", re.IGNORECASE)
 
 
@@ -87,7 +87,7 @@ def read_landmarks(
         raise FaceError(f"{path}: holds no landmarks{f' for {Path(photo).name}' if photo else ''}; write 68 lines 'x y'.")
     return points
 
-# %% ../nbs/11c_photos.ipynb #c017
+# %% ../nbs/11c_photos.ipynb #c027
 @dataclass(frozen=True)
 class Face:
     "A face found in a photo, and the same face aligned for the generators."
@@ -98,7 +98,7 @@ class Face:
     aligned: np.ndarray    # (S, S, 3) float32
     shape: np.ndarray      # (68, 2) the landmarks in the aligned frame
 
-# %% ../nbs/11c_photos.ipynb #c018
+# %% ../nbs/11c_photos.ipynb #c028
 def align_face(
     photo: np.ndarray,  # (H, W, 3) float32 in [0, 1]
     points,             # its 68 points in photo pixels, or 136 numbers
@@ -110,7 +110,7 @@ def align_face(
     alignment = align_by_eyes(points, size)
     return Face(photo, name, points, alignment, alignment.warp(photo), alignment.apply(points))
 
-# %% ../nbs/11c_photos.ipynb #c021
+# %% ../nbs/11c_photos.ipynb #c031
 @dataclass(frozen=True)
 class Edited:
     "The result of an edit: a photo, an aligned face, and what was changed. May be edited again."
