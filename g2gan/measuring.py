@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from .baselines import Method
-from .faces import FacePairs, FaceSet, center
+from .augmentation import center
+from .faces import FacePairs, FaceSet
 from .judges import FER_CLASSES
 from .metrics import geometry_error, regions, spearman, ssim_map
 from .scores import mean_inside, psnr
@@ -100,7 +101,7 @@ def measure_images(
     out['background'] = mean_inside(change, masks['background'])
     return {k: v.numpy().astype(np.float64) for k, v in out.items()}
 
-# %% ../nbs/13c_measuring.ipynb #c023
+# %% ../nbs/13c_measuring.ipynb #c027
 @torch.no_grad()
 def ask_judges(
     result: torch.Tensor,   # (B, 3, S, S)
@@ -122,17 +123,19 @@ def ask_judges(
         else: columns.update({f'{judge.name}:{c}': answers[:, i].astype(np.float64) for i, c in enumerate(FER_CLASSES)})
     return columns, features
 
-# %% ../nbs/13c_measuring.ipynb #c026
+# %% ../nbs/13c_measuring.ipynb #c030
 def fingerprint(faces: FaceSet, method: Method, judges: list, size: int) -> str:
     "Changes when anything does that the measurements depend on: faces, method, judges, size, and the code itself."
     t = faces.table.sort_values('file_name')
-    sources = [inspect.getsource(sys.modules[f'g2gan.{m}']) for m in ('generators', 'warping', 'heatmaps', 'metrics', 'scores', 'judges', 'baselines')]
+    modules = ['generators', 'warping', 'heatmaps', 'identity', 'metrics', 'scores', 'quality', 'judges', 'baselines']
+    own = type(method).__module__                 # ExprGAN's code, for one
+    sources = [inspect.getsource(sys.modules[m]) for m in [f'g2gan.{m}' for m in modules] + [own]*own.startswith('g2gan.')]
     digest = hashlib.sha256(json.dumps([method.version, size, [j.version for j in judges], faces.name, sources,
                                         t[['file_name', 'subject', 'sequence', 'expression']].astype(str).to_numpy().tolist()]).encode())
     digest.update(np.stack(t.landmarks).astype(np.float32).tobytes() if len(t) else b'')
     return digest.hexdigest()[:16]
 
-# %% ../nbs/13c_measuring.ipynb #c028
+# %% ../nbs/13c_measuring.ipynb #c033
 def measure(
     method: Method,          # what edits
     faces: FaceSet,          # test faces
@@ -190,7 +193,7 @@ def _gather(parts, table, name):
         for judge, values in join('features').items(): features.setdefault(judge, []).append(values)
     return pd.concat(rows, ignore_index=True), {j: np.concatenate(v) for j, v in features.items()}
 
-# %% ../nbs/13c_measuring.ipynb #c036
+# %% ../nbs/13c_measuring.ipynb #c043
 LEVELS = (0., 0.25, 0.5, 0.75, 1.)
 
 
