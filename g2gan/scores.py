@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from skimage.draw import polygon2mask
 
-from .faces import FacePairs, center
+from .augmentation import center
+from .faces import FacePairs
 from .generators import G2GAN
 from .landmarks import POINT_GROUPS
 from .warping import warp

@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ WORKER = Path(__file__).parent / 'training_worker.py'
 sys.path.insert(0, str(WORKER.parent))
 from training_worker import gradients, newest, trainer   # noqa: E402
 from g2gan.checkpoints import damage, list_checkpoints, sha256   # noqa: E402
-from g2gan.faces import FaceSetWriter   # noqa: E402
+from g2gan.facesets import FaceSetWriter   # noqa: E402
 
 ENV = os.environ | {'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHONWARNINGS': 'ignore'}
 
@@ -175,3 +176,77 @@ def test_validation_people_are_others(faces, tmp_path):
 def test_logger_that_is_not_there(faces, tmp_path, monkeypatch):
     monkeypatch.setattr('g2gan.trainer.find_spec', lambda name: None)
     with pytest.raises(ValueError, match='pip install wandb'): trainer(faces, tmp_path, logger='wandb')
+
+
+def streamed(faces, folder, **changes):
+    "A trainer whose faces flow past, as from another machine."
+    from g2gan.streaming import DatasetFaces
+    from g2gan.trainer import Trainer, preset
+    from training_worker import SMALL
+    return Trainer(preset('tiny', **{**SMALL, **changes}), DatasetFaces(faces, streaming=True), folder=folder)
+
+
+def test_stream(faces, tmp_path):
+    "A streamed set trains, validates on other people, holds few faces, and goes on bit for bit after an interruption."
+    pytest.importorskip('datasets')
+    whole = streamed(faces, tmp_path / 'whole', steps=5, valid_every=5)
+    whole.fit()
+    assert whole.validation and len(whole.pairs.faces._pixels) < len(whole.faces) + len(whole.valid.faces) and len(whole.valid) == 2
+    streamed(faces, tmp_path / 'cut', steps=5, valid_every=5).fit(2)
+    resumed = streamed(faces, tmp_path / 'cut', steps=5, valid_every=5)
+    resumed.fit(resume=True)
+    assert all(torch.equal(p, q) for p, q in zip(whole.G.parameters(), resumed.G.parameters()))
+
+
+def test_stream_is_shared(faces):
+    "Each of two processes gets its own faces, together they get all; a stored set gives the same batches as its folder."
+    pytest.importorskip('datasets')
+    from g2gan.faces import FacePairs, FaceSet
+    from g2gan.streaming import DatasetFaces, StreamedPairs
+    pairs = StreamedPairs(DatasetFaces(faces, streaming=True), crop=32)
+    seen = [[tuple(p.flatten().tolist()) for step in range(5) for p in pairs.batch(step, 2, rank, 2)['s_E']] for rank in (0, 1)]
+    assert len(set(seen[0])) == len(set(seen[1])) == 5 and not set(seen[0]) & set(seen[1])
+    here, there = FacePairs(FaceSet(faces), crop=32).batch(1, 4), FacePairs(DatasetFaces(faces), crop=32).batch(1, 4)
+    assert all(torch.allclose(here[k].float(), there[k].float(), atol=1e-3) for k in here)
+
+
+def test_colab_cell(faces, tmp_path):
+    "The cell of the trainer's chapter that is run again after a disconnect, in a process that is killed in the middle."
+    cells = json.loads((WORKER.parents[1] / 'nbs/10e_trainer.ipynb').read_text())['cells']
+    cell, = (''.join(c['source']) for c in cells if ''.join(c['source']).startswith('# colab'))
+    code = f"""import sys, types
+from pathlib import Path
+sys.path.insert(0, {str(WORKER.parent)!r})
+from training_worker import SMALL, FaceSet, Trainer, preset
+work, faces = types.SimpleNamespace(name={str(tmp_path)!r}), FaceSet({faces!r})
+short = preset('tiny', **{{**SMALL, 'steps': 100, 'save_every': 10}})
+{cell}"""
+    first = subprocess.Popen([sys.executable, '-c', code], env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while first.poll() is None and newest(tmp_path / 'drive') < 20: time.sleep(0.02)
+    first.kill()
+    first.wait()
+    reached = newest(tmp_path / 'drive')
+    assert 20 <= reached < 100
+    assert 'Going on from' in run('-c', code) and newest(tmp_path / 'drive') == 100
+
+
+def test_processes_that_see_different_checkpoints(faces, tmp_path, monkeypatch):
+    from g2gan.checkpoints import CheckpointError
+    t = trainer(faces, tmp_path, steps=2)
+    t.fit()
+    monkeypatch.setattr(t.accelerator, 'gather', lambda step: torch.tensor([step.item(), -1]))   # the other machine has none
+    with pytest.raises(CheckpointError, match='folder that all of them share'): t.resume()
+
+
+def test_settings_from_files(faces, tmp_path):
+    "YAML, the settings that a run left behind, and the command line, which has the last word."
+    from dataclasses import asdict
+    from g2gan.cli import parse
+    from g2gan.trainer import preset
+    (tmp_path / 'night.yaml').write_text('preset: tiny\nkind: warped\nsize: 32\nd_layers: 2\nlogger: none\n')
+    options = parse('train', ['--config', str(tmp_path / 'night.yaml'), '--ema', '0.9', '--configuration', 'A'])
+    assert (options.kind, options.size, options.steps, options.ema, options.configuration) == ('warped', 32, preset('tiny').steps, 0.9, 'A')
+    t = trainer(faces, tmp_path, steps=1)
+    t.fit()
+    again = parse('train', ['--config', str(tmp_path / 'settings.json')])
+    assert all(getattr(again, name) == value for name, value in asdict(t.config).items())
