@@ -45,19 +45,19 @@ class Copy(Method):
     def synthesize(self, b): return b['I_N']
     def neutralize(self, b): return b['I_E']
 
-# %% ../nbs/12a_baselines.ipynb #c019
+# %% ../nbs/12a_baselines.ipynb #c022
 class Warp(Method):
     "The photo moved to the wanted points (chapter 4); for removal these are predicted from the expressive ones."
     def synthesize(self, b): return warp(b['I_N'], b['s_N'], b['s_E'])
     def neutralize(self, b): return warp(b['I_E'], b['s_E'], b['s_hat'])
 
-# %% ../nbs/12a_baselines.ipynb #c031
+# %% ../nbs/12a_baselines.ipynb #c034
 class Real(Method):
     "Not an edit but the true photo: what the judges say about it is the best that an edit can hope for."
     def synthesize(self, b): return b['I_E']
     def neutralize(self, b): return b['I_N']
 
-# %% ../nbs/12a_baselines.ipynb #c034
+# %% ../nbs/12a_baselines.ipynb #c037
 class Generators(Method):
     "A pair of generators: from a model folder, or a `G2GAN` in memory."
     def __init__(self,
@@ -112,7 +112,7 @@ def open_model(
     model = CGAN.from_folder(folder) if form.get('kind') == CGAN.kind else G2GAN.from_pretrained(folder)
     return model, ShapeModel.load(folder/'shape_model.safetensors'), record
 
-# %% ../nbs/12a_baselines.ipynb #c037
+# %% ../nbs/12a_baselines.ipynb #c044
 class ImageGenerator(ResidualGenerator):
     "pix2pix's way: the U-Net's answer is the picture, not a change of the input."
     def forward(self, image, guide, source=None, target=None) -> Edit:
@@ -145,7 +145,7 @@ def as_cgan(
     for generator in (model.G_E, model.G_N): generator.__class__ = ImageGenerator
     return model
 
-# %% ../nbs/12a_baselines.ipynb #c041
+# %% ../nbs/12a_baselines.ipynb #c048
 def cgan_preset(
     name: str = 'small',   # as for `preset`
     **changes,             # any field of TrainConfig

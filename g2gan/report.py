@@ -39,7 +39,7 @@ def take(pairs: Pairs, rows: list) -> dict:
     parts = [pairs.batch(i, i + 1) for i in rows]
     return {k: sum((p[k] for p in parts), []) if k == 'label' else torch.cat([p[k] for p in parts]) for k in parts[0]}
 
-# %% ../nbs/13d_report.ipynb #c012
+# %% ../nbs/13d_report.ipynb #c015
 def jpeg(
     figure,             # matplotlib's
     quality: int = 88,
@@ -49,7 +49,7 @@ def jpeg(
     figure.savefig(buffer, format='jpeg', dpi=90, pil_kwargs={'quality': quality})
     return buffer.getvalue()
 
-# %% ../nbs/13d_report.ipynb #c014
+# %% ../nbs/13d_report.ipynb #c018
 def figure_editing(
     method,             # a `Method`
     faces,              # test faces
@@ -79,7 +79,7 @@ def _grid(rows, names, columns, title):
               for r, name in enumerate(names) for k, c in zip(range(count), columns)]
     return show_images(torch.cat([torch.as_tensor(r) for r in rows]), titles=titles, ncols=count, size=1.3, suptitle=title)
 
-# %% ../nbs/13d_report.ipynb #c018
+# %% ../nbs/13d_report.ipynb #c023
 def figure_transfer(method, faces, shape_model=None, count: int = 4, size: int = 128):
     "The paper's Fig. 3: for each pair of people I_A, I_B, their removals, and A with B's expression, B with A's."
     b, own = _batches(method, faces, shape_model, 2*count, size)
@@ -97,7 +97,7 @@ def figure_transfer(method, faces, shape_model=None, count: int = 4, size: int =
     return _grid([own['I_E'][:n], neutral[:n], edit(method, 'synthesis', moved, side)],
                  ['input', 'removal', "the other's expression"], [own['label'][i] for i in range(n)], method.name)
 
-# %% ../nbs/13d_report.ipynb #c022
+# %% ../nbs/13d_report.ipynb #c027
 def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.75, 1.), people: int = 1, size: int = 128):
     "The paper's Fig. 4: a row an expression, growing intensities from the shape model's dictionary."
     b, own = _batches(method, faces, shape_model, people, size)
@@ -115,7 +115,7 @@ def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.7
             rows.append(torch.cat(row))
     return _grid(rows, names*len(own['label']), ['0 %'] + [f'{100*l:.0f} %' for l in levels], method.name)
 
-# %% ../nbs/13d_report.ipynb #c025
+# %% ../nbs/13d_report.ipynb #c030
 def figure_methods(methods: list, faces, shape_model=None, count: int = 8, size: int = 128):
     "The paper's Fig. 5: the same faces and targets, a row a method, between input and truth."
     rows, names, b = [], [], None
@@ -124,7 +124,7 @@ def figure_methods(methods: list, faces, shape_model=None, count: int = 8, size:
         rows.append(edit(method, 'synthesis', own, size)); names.append(method.name)
     return _grid([b['I_N'], *rows, b['I_E']], ['input', *names, 'truth'], b['label'], None)
 
-# %% ../nbs/13d_report.ipynb #c028
+# %% ../nbs/13d_report.ipynb #c033
 def provenance() -> dict:
     "Versions of what computes, the machine, and the commit of the package's folder ('' where there is none)."
     names = ('g2gan', 'torch', 'torchvision', 'torchmetrics', 'numpy', 'scikit-image', 'dlib-bin', 'face-alignment', 'fer')
@@ -140,22 +140,23 @@ def provenance() -> dict:
     commit = git('rev-parse', 'HEAD')
     return {'versions': versions, 'machine': f'{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads', 'commit': commit + changed*bool(commit)}
 
-# %% ../nbs/13d_report.ipynb #c031
+# %% ../nbs/13d_report.ipynb #c036
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;font-size:13px;margin:.7em 0}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead tr:last-child th{border-bottom:2px solid #888}img{max-width:100%}
 .note{color:#666;font-size:13px}.wide{overflow-x:auto}@media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}td,th{border-color:#444}}"""
 
 
-def picture(figure) -> str:
+def picture(figure) -> str:    # of matplotlib, or the bytes that `jpeg` made of it
     "A figure as an <img> that needs no file."
-    return f'<img alt="figure" src="data:image/jpeg;base64,{base64.b64encode(jpeg(figure)).decode()}">'
+    content = figure if isinstance(figure, bytes) else jpeg(figure)
+    return f'<img alt="figure" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
 
 
 def write_report(
     path,             # of the HTML file
     title: str,
-    parts: list,      # (heading, text, DataFrame, figure or dict), in this order; a dict becomes a list of settings
+    parts: list,      # (heading, text, thing): DataFrame, figure, JPEG bytes, or dict, which becomes a list of settings; None is left out
 ) -> Path:
     "A single HTML file with tables, figures and settings; written whole or not at all."
     out = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>',
