@@ -1,6 +1,10 @@
-"""Speed of reading and preparing faces: pairs and images a second of FacePairs + augment, and photos a second of data_scripts/frll.py.
+"""How fast faces are prepared and read, beside what a training step consumes, in one table.
 
-    python benchmarks/reading.py [--faces FOLDER] [--frll FOLDER]      # FOLDER of a face set; of the London Set's photos
+    python benchmarks/reading.py [--faces FOLDER] [--frll FOLDER] [--threads 2]
+
+Preparing: photos a second of the whole data script with dlib's points; of the London Set where --frll or $G2GAN_FRLL names
+its folder, else of built-in faces enlarged to 675 px. Reading: pairs a second of FacePairs and augment, in this one process,
+once the pictures are decoded. Training: pairs a second that a step of the preset `small` at 128 px consumes on the same cores.
 """
 import argparse
 import os
@@ -11,63 +15,96 @@ import time
 from pathlib import Path
 
 import torch
+from PIL import Image
 
-from g2gan.faces import FacePairs, FaceSet, augment
+from g2gan.augmentation import augment
+from g2gan.faces import FacePairs, FaceSet
 
-STEP = 0.75       # s a `small` training step at 128 px, bf16, 5 pairs (benchmarks/train_step.py measures it)
+SCRIPTS = Path(__file__).parent.parent/'data_scripts'
+BATCH, CROP, SIDE = 5, 128, 675
 
 
-def reading(faces, seconds=3.):
-    "Rows (what, pairs a second, pairs a core-second) in this process: first decoding, then from memory, then augmented."
-    start, cpu = time.perf_counter(), time.process_time()
+def row(what, rate, unit, goal=None):
+    "One line of the table; a goal is a least value."
+    print(f"{what:58}{rate:10.1f} {unit:10}" + (f"  goal {goal:3}  {'reached' if rate >= goal else 'MISSED'}" if goal else ''), flush=True)
+
+
+def pairs_a_second(way, seconds):
+    "Pairs a second of `way(step)`, which gives one batch."
+    for step in range(5): way(step)
+    start, step = time.perf_counter(), 0
+    while time.perf_counter()-start < seconds: way(step); step += 1
+    return step*BATCH/(time.perf_counter()-start)
+
+
+def reading(faces, seconds):
+    "Prints the reading rows; returns pairs a second of FacePairs with augmentation."
+    start = time.perf_counter()
     for i in range(len(faces)): faces.image(i)
-    yield 'images decoded (first time)', len(faces)/(time.perf_counter()-start)/2, len(faces)/(time.process_time()-cpu)/2
-    pairs = FacePairs(faces)
-    ways = {'FacePairs.batch': lambda s: pairs.batch(s, 5), 'FacePairs.batch + augment': lambda s: augment(pairs.batch(s, 5), 128),
-            'the same with colour': lambda s: augment(pairs.batch(s, 5), 128, colour=0.2)}
-    for what, way in ways.items():
-        for step in range(20): way(step)
-        start, cpu, step = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter()-start < seconds: way(step); step += 1
-        yield what, step*5/(time.perf_counter()-start), step*5/(time.process_time()-cpu)
+    row('read: faces decoded, the first time', len(faces)/(time.perf_counter()-start), 'faces/s')
+    pairs = FacePairs(faces, crop=CROP)
+    row('read: FacePairs', pairs_a_second(lambda s: pairs.batch(s, BATCH), seconds), 'pairs/s')
+    row('read: FacePairs and augment with colour', pairs_a_second(lambda s: augment(pairs.batch(s, BATCH), CROP, colour=0.2), seconds), 'pairs/s')
+    rate = pairs_a_second(lambda s: augment(pairs.batch(s, BATCH), CROP), seconds)
+    row('read: FacePairs and augment, one process', rate, 'pairs/s')
+    return rate
 
 
-def preparing(photos, detector, jobs):
-    "Photos a second of the whole command; without its start; and photos a core-second (one process: others are not our children)."
+def training(faces, seconds):
+    "Pairs a second that a training step of the preset `small` consumes (no identity network: with one it consumes fewer)."
+    from g2gan.phases import TwoPhase
+    from g2gan.settings import preset
+    step = TwoPhase(preset('small', size=CROP, batch_size=BATCH, logger='none', identity='none', cpu=True))
+    batch = augment(FacePairs(faces, crop=CROP).batch(0, BATCH), CROP)
+    return pairs_a_second(lambda _: step.step(batch), seconds)
+
+
+def photos(folder, frll):
+    "(script, its options, number of photos): the London Set, or 160 built-in faces enlarged."
+    if frll:
+        for name in ('neutral_front', 'smiling_front'): (folder/name).symlink_to((Path(frll)/name).resolve())
+        return 'frll.py', len([*folder.glob('*_front/*.jpg')])
+    faces = FaceSet.builtin()
+    for i in range(160):
+        path = folder/faces.table.subject[i]/faces.table.expression[i]/f'{i}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces.image(i)).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path, quality=92)
+    return 'folder.py', 160
+
+
+def preparing(frll, jobs):
+    "Photos a second of the whole command, and without the seconds that it takes to start."
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)/'photos'
         source.mkdir()
-        for name in ('neutral_front', 'smiling_front'): (source/name).symlink_to((Path(photos)/name).resolve())
-        if detector == 'given': (source/'landmarks68.csv').symlink_to((Path(photos)/'landmarks68.csv').resolve())
-        script = Path(__file__).parent.parent/'data_scripts'/'frll.py'
-        run = [sys.executable, script, '--from', source, '--detector', 'dlib', '--jobs', str(jobs), '--out']
-        def timed(out):
-            start, before = time.perf_counter(), os.times()
-            subprocess.run([*run, Path(folder)/out], check=True, capture_output=True)
-            after = os.times()
-            return time.perf_counter()-start, after.children_user+after.children_system-before.children_user-before.children_system
-        (whole, cpu), (again, cpu_again) = timed('out'), timed('out')   # the second time everything is there: starting is left
-        count = len(FaceSet(Path(folder)/'out'))
-        return count/whole, count/max(whole-again, 1e-9), count/max(cpu-cpu_again, 1e-9) if jobs == 1 else float('nan')
+        script, count = photos(source, frll)
+        run = [sys.executable, SCRIPTS/script, '--from', source, '--detector', 'dlib', '--jobs', str(jobs), '--out', Path(folder)/'out']
+        times = []
+        for _ in range(2):      # the second time everything is there: starting is left
+            start = time.perf_counter()
+            subprocess.run(run, check=True, capture_output=True)
+            times.append(time.perf_counter()-start)
+        return count/times[0], count/max(times[0]-times[1], 1e-9)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--faces', help='a face set (default: the built-in one)')
+    parser.add_argument('--faces', help='a face set to read (default: the built-in one)')
     parser.add_argument('--frll', default=os.environ.get('G2GAN_FRLL'), help='London Set photos (default: $G2GAN_FRLL)')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--seconds', type=float, default=4, help='for each row')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     faces = FaceSet(args.faces) if args.faces else FaceSet.builtin()
-    print(f'{faces}; {args.threads} threads; load {os.getloadavg()[0]:.1f}\n')
-    print(f'{"":32}{"pairs/s":>10}{"images/s":>10}{"x small step":>14}{"pairs/core-s":>14}')
-    for what, rate, core in reading(faces): print(f'{what:32}{rate:10.0f}{2*rate:10.0f}{rate*STEP/5:14.0f}{core:14.0f}')
-    if args.frll:
-        print(f'\n{"preparing the London Set":32}{"photos/s":>10}{"running":>10}{"photos/core-s":>14}')
-        for detector in ('dlib', 'given'):
-            for jobs in (1, os.cpu_count()):
-                whole, running, core = preparing(args.frll, detector, jobs)
-                print(f'{detector+" points, "+str(jobs)+" processes":32}{whole:10.1f}{running:10.1f}{core:14.1f}')
+    print(f'{faces}; {args.threads} threads of {os.cpu_count()} cores; load before {os.getloadavg()[0]:.1f}')
+    for jobs in (1, 2):
+        whole, running = preparing(args.frll, jobs)
+        row(f'prepare: {SIDE} px photos, dlib, {jobs} process{"es"*(jobs > 1)}, whole command', whole, 'photos/s', 15 if jobs == 2 else None)
+        row('prepare: the same without starting', running, 'photos/s')
+    read = reading(faces, args.seconds)
+    consumed = training(faces, 3*args.seconds)
+    row('train: preset small, 128 px, batch 5', consumed, 'pairs/s')
+    row('read / train', read/consumed, 'times', 20)
 
 
 if __name__ == '__main__': main()

@@ -19,7 +19,8 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from g2gan.faces import FacePairs, FaceSet, augment
+from g2gan.augmentation import augment
+from g2gan.faces import FacePairs, FaceSet
 from g2gan.identity import IdentityWeightsMissing
 from g2gan.phases import TwoPhase
 from g2gan.settings import preset

@@ -18,8 +18,9 @@ import re
 import sys
 from pathlib import Path
 
-from g2gan.faces import FaceSetError, subject_rank
-from preparation import IMAGES, Item, arguments, existing, run
+from g2gan.facesets import FaceSetError, subject_rank
+from inputs import IMAGES, Item
+from preparation import arguments, existing, run
 
 EMOTIONS = ['neutral', 'anger', 'contempt', 'disgust', 'fear', 'happiness', 'sadness', 'surprise']
 NEUTRAL_FRAMES, TEST, ALL = 3, 23, 123

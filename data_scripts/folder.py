@@ -20,7 +20,8 @@ from pathlib import Path
 import pandas as pd
 
 from g2gan.facesets import FaceSetError, outside, subject_rank
-from preparation import IMAGES, SYNONYMS, VIDEOS, Item, arguments, existing, run
+from inputs import IMAGES, SYNONYMS, VIDEOS, Item
+from preparation import arguments, existing, run
 
 TEST_SHARE = 0.2
 

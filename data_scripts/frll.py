@@ -10,6 +10,7 @@ Points are taken from landmarks68.csv beside the two folders (columns file, subj
 where there is one, else detected. About a fifth of the people are for testing: those whose name ranks below
 TEST_SHARE (the rank is the SHA-256 of the name), so nobody changes sides when photos are added or missing.
 """
+import http.client
 import json
 import re
 import sys
@@ -22,8 +23,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from g2gan.faces import FaceSetError, subject_rank
-from preparation import IMAGES, Item, arguments, existing, file_digest, run
+from g2gan.facesets import FaceSetError, subject_rank
+from inputs import IMAGES, Item, file_digest
+from preparation import arguments, existing, run
 
 API = 'https://api.figshare.com/v2/articles/5047666'
 ARCHIVES = ('neutral_front.zip', 'smiling_front.zip')
@@ -90,7 +92,7 @@ def fetch(url: str, path: Path, size: int, md5: str, tries: int = 5, wait: float
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 416, 429): raise FaceSetError(f'{url}: the server answers {error.code} {error.reason}.') from None
             if error.code == 416: part.unlink(missing_ok=True)
-        except OSError: pass       # a connection cut, refused or silent
+        except (OSError, http.client.HTTPException): pass       # a connection cut, refused or silent
         if part.exists() and part.stat().st_size >= size:
             if file_digest(part, 'md5') == md5: part.replace(path); return
             part.unlink()          # damaged on the way: from the start
@@ -104,7 +106,7 @@ def download(root: Path, api: str = API, wait: float = 2.) -> None:
     root.mkdir(parents=True, exist_ok=True)
     try:
         with _open(api) as answer: files = {f['name']: f for f in json.load(answer)['files']}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise FaceSetError(f'{api} cannot be read ({error}); check the connection, or download the archives by hand and pass --from.') from None
     for name in ARCHIVES:
         if name not in files: raise FaceSetError(f'{api} no longer lists {name}; download it by hand and pass --from.')

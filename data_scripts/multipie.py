@@ -18,8 +18,9 @@ import re
 import sys
 from pathlib import Path
 
-from g2gan.faces import FaceSetError
-from preparation import IMAGES, Item, arguments, existing, run
+from g2gan.facesets import FaceSetError
+from inputs import IMAGES, Item
+from preparation import arguments, existing, run
 
 RECORDINGS = {(1, 1): 'neutral', (1, 2): 'happiness', (2, 1): 'neutral', (2, 2): 'surprise', (2, 3): 'squint', (3, 1): 'neutral',
               (3, 2): 'happiness', (3, 3): 'disgust', (4, 1): 'neutral', (4, 2): 'neutral', (4, 3): 'scream'}

@@ -17,8 +17,9 @@ import re
 import sys
 from pathlib import Path
 
-from g2gan.faces import FaceSetError, subject_rank
-from preparation import IMAGES, SYNONYMS, Item, arguments, existing, run
+from g2gan.facesets import FaceSetError, subject_rank
+from inputs import IMAGES, SYNONYMS, Item
+from preparation import arguments, existing, run
 
 NEUTRAL_FRAMES = 3
 GROUPS = {'Finns': (range(1, 51), 13), 'Chinese': (range(51, 81), 7)}    # people, and how many of them test

@@ -10,6 +10,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,8 +28,9 @@ from PIL import Image
 SCRIPTS = Path(__file__).parent.parent/'data_scripts'
 sys.path.insert(0, str(SCRIPTS))
 
-import ckplus, folder, frll, multipie, oulu_casia, preparation   # noqa: E401, E402
-from g2gan.faces import FacePairs, FaceSet, FaceSetError, subject_rank   # noqa: E402
+import ckplus, folder, frll, inputs, multipie, oulu_casia, preparation   # noqa: E401, E402
+from g2gan.faces import FacePairs, FaceSet   # noqa: E402
+from g2gan.facesets import FaceSetError, subject_rank   # noqa: E402
 from g2gan.landmarks import LandmarkDetector, align_by_eyes, scale_points   # noqa: E402
 
 QUIET = ['--jobs', '1', '--detector', 'dlib']
@@ -389,6 +391,18 @@ def test_bad_input(tmp_path, kind):
 def test_enough_kinds(): assert len(BAD) >= 20
 
 
+def test_printed_counts_add_up(tmp_path, capsys):
+    rows = own_photos(tmp_path/'in', people=('ann', 'ben', 'cleo', 'dan'), count=2)
+    kinds = ['truncated jpeg', 'eyes too close', 'no landmark file', 'unknown split']
+    for k, kind in enumerate(kinds): BAD[kind][0](tmp_path/'in'/rows[2*k+1]['file'], rows[2*k+1])
+    pd.DataFrame(rows).to_csv(tmp_path/'in'/'list.csv', index=False)
+    assert own(tmp_path) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    inputs_, made, left = map(int, re.search(r'(\d+) inputs = (\d+) faces \+ (\d+) left out', first).groups())
+    assert (inputs_, made, left) == (8, 4, 4) == (len(rows), len(opened(tmp_path/'out')), len(reasons(tmp_path/'out')))
+    assert sum(int(line.split()[0]) for line in lines if line.split()[0].isdigit()) == left
+
+
 @pytest.mark.parametrize('several, count', [('refuse', 0), ('largest', 1)])
 def test_several_faces_and_none(tmp_path, several, count):
     pytest.importorskip('dlib')
@@ -421,7 +435,7 @@ def test_input_that_kills_its_process(tmp_path):
         path = tmp_path/f'{k}.png'
         if k == 3: Image.new('RGB', (320, 280)).save(path)
         else: save(path, 10+k)
-        items.append(preparation.Item(path.name, path, 'ann', 'neutral'))
+        items.append(inputs.Item(path.name, path, 'ann', 'neutral'))
     counts = preparation.prepare(items, tmp_path/'out', {'name': 'x'}, detector=Fatal(), jobs=2, quiet=True)
     assert counts['faces'] == 6 and reasons(tmp_path/'out') == {'3.png': 'unreadable: reading it ends the process'}
 
@@ -529,7 +543,7 @@ def test_imagefolder_reads_it(tmp_path):
 
 class Figshare(http.server.BaseHTTPRequestHandler):
     "Answers as figshare does; `plan` says what goes wrong, one entry a download."
-    files, plan, asked, ranges = {}, [], [], True
+    files, plan, asked, ranges, listing = {}, [], [], True, ''
 
     def log_message(self, *_): pass
 
@@ -538,7 +552,8 @@ class Figshare(http.server.BaseHTTPRequestHandler):
             listed = [{'id': i, 'name': n, 'size': len(d), 'is_link_only': False, 'download_url': f'http://localhost:{self.server.server_port}/files/{n}',
                        'supplied_md5': hashlib.md5(d).hexdigest(), 'computed_md5': hashlib.md5(d).hexdigest(), 'mimetype': 'application/zip'}
                       for i, (n, d) in enumerate(self.files.items())]
-            return self._answer(json.dumps({'id': 5047666, 'version': 5, 'files': listed}).encode())
+            data = {'cut': b'{"files": [', 'page': b'<html>busy</html>', 'other': b'[]'}.get(self.listing) or json.dumps({'id': 5047666, 'version': 5, 'files': listed}).encode()
+            return self._answer(data + b' '*99*(self.listing == 'cut'), stop=11 if self.listing == 'cut' else None)
         name, trouble = self.path.rpartition('/')[2], self.plan.pop(0) if self.plan else ''
         start = int(self.headers.get('Range', 'bytes=0-')[6:-1]) if self.ranges else 0
         self.asked.append((name, start))
@@ -632,6 +647,12 @@ def test_download_of_a_missing_file(tmp_path, figshare):
 def test_download_without_a_server(tmp_path, capsys):
     assert frll.main(['--download', str(tmp_path/'got'), '--api', 'http://localhost:9/v2/articles/5047666', '--out', str(tmp_path/'out'), *QUIET]) == 1
     assert 'download the archives by hand' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('listing', ['cut', 'page', 'other'])
+def test_list_of_files_that_is_none(tmp_path, figshare, listing):
+    figshare.listing = listing
+    with pytest.raises(FaceSetError, match='cannot be read'): frll.download(tmp_path/'got', figshare.api, wait=0.01)
 
 
 def test_archive_that_is_none(tmp_path, figshare):
