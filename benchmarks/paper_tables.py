@@ -73,7 +73,7 @@ def main():
     parser.add_argument("--size", type=int, default=64, help="side of the pictures, in training and to be judged")
     parser.add_argument("--steps", type=int, default=450, help="of every model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--judges", default="dlib,fer", help="as for `g2gan evaluate`")
+    parser.add_argument("--judges", default="dlib,slim,fer", help="as for `g2gan evaluate`")
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", 0)) or torch.get_num_threads())
     parser.add_argument("--gpu", action="store_true", help="use one if there is one")
     options = parser.parse_args()
