@@ -63,7 +63,6 @@ def to_vectors(
     if shapes.shape[-2:] != (68, 2): raise ValueError(f"A shape is an array (..., 68, 2), not {shapes.shape}.")
     return shapes.reshape(*shapes.shape[:-2], 136)
 
-
 def to_shapes(
     vectors,        # (..., 136)
 ) -> np.ndarray:    # (..., 68, 2)
@@ -73,7 +72,6 @@ def to_shapes(
 # %% ../nbs/03_shape_model.ipynb #c046
 class LinearShapes:
     "Linear model of face shapes, s = s0 + S p (Eq. 9), with one person's own model s = s0_I + S p (Eq. 10); any leading batch axes."
-
     def __init__(self,
         size: int,           # side in pixels of the aligned frame that the shapes lie in
         mean: np.ndarray,    # (136,) s0, the mean shape
@@ -141,17 +139,13 @@ class LinearShapes:
 # %% ../nbs/03_shape_model.ipynb #c061
 class ShapeModel(LinearShapes):
     "The shape model of the project: Eq. 9 to 12, a dictionary of expressions, and a prediction of the neutral shape."
-
     def __init__(self,
-        size: int,                         # side in pixels of the aligned frame that the shapes lie in
-        mean: np.ndarray,                  # (136,) s0, the mean shape
-        S: np.ndarray,                     # (136, N) orthonormal columns
-        stddev: np.ndarray,                # (N,) standard deviation of each parameter, in pixels
+        *linear,                           # size, mean, S and stddev, as for `LinearShapes`
         expressions: dict = None,          # name -> (N,) mean parameters p of that expression
         neutral_gain: np.ndarray = None,   # (N, N): the way to the neutral shape is gain @ p + shift, see `learn_neutral`
         neutral_shift: np.ndarray = None,  # (N,)
     ):
-        super().__init__(size, mean, S, stddev)
+        super().__init__(*linear)
         self.expressions = dict(expressions or {})
         self.neutral_gain, self.neutral_shift = neutral_gain, neutral_shift
 
@@ -225,17 +219,16 @@ class ShapeModel(LinearShapes):
     ) -> "ShapeModel":
         "The same model for shapes in a frame of another size (as `scale_points`: pixel centres are integers)."
         k = size / self.size
-        shift = None if self.neutral_shift is None else k * self.neutral_shift
-        return ShapeModel(size, (self.mean + 0.5) * k - 0.5, self.S, k * self.stddev,
-                          {name: k * p for name, p in self.expressions.items()}, self.neutral_gain, shift)
+        return ShapeModel(size, (self.mean + 0.5) * k - 0.5, self.S, k * self.stddev, neutral_gain=self.neutral_gain,
+                          neutral_shift=None if self.neutral_shift is None else k * self.neutral_shift,
+                          expressions={name: k * p for name, p in self.expressions.items()})
 
     def save(self,
         path,           # file to write, by custom ending in .safetensors
     ):
         "Write the model: arrays as safetensors, the rest as JSON in its metadata. Whole or not at all."
-        arrays = dict(mean=self.mean, S=self.S, stddev=self.stddev)
+        arrays = dict(mean=self.mean, S=self.S, stddev=self.stddev) | {f"expression.{name}": p for name, p in self.expressions.items()}
         if self.neutral_gain is not None: arrays.update(neutral_gain=self.neutral_gain, neutral_shift=self.neutral_shift)
-        arrays.update({f"expression.{name}": p for name, p in self.expressions.items()})
         meta = dict(format="g2gan.shape_model", version=1, size=self.size, expressions=list(self.expressions))
         part = f"{path}.part"
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, part, {"g2gan": json.dumps(meta)})
@@ -254,5 +247,5 @@ class ShapeModel(LinearShapes):
         except SafetensorError as e: raise ValueError(f"{path} is not a safetensors file, or is cut short: {e}.") from None
         if meta.get("format") != "g2gan.shape_model": raise ValueError(f"{path} is a safetensors file, but holds no shape model.")
         return cls(meta["size"], arrays["mean"], arrays["S"], arrays["stddev"],
-                   {name: arrays[f"expression.{name}"] for name in meta["expressions"]},
-                   arrays.get("neutral_gain"), arrays.get("neutral_shift"))
+                   expressions={name: arrays[f"expression.{name}"] for name in meta["expressions"]},
+                   neutral_gain=arrays.get("neutral_gain"), neutral_shift=arrays.get("neutral_shift"))
