@@ -170,12 +170,10 @@ class ShapeModel(LinearShapes):
     ) -> np.ndarray:        # (..., 68, 2)
         "A person's shape with a named expression, or with a mixture of several."
         mixture = {expression: 1.0} if isinstance(expression, str) else dict(expression)
-        p = np.zeros(self.S.shape[1])
-        for name, part in mixture.items():
-            if name not in self.expressions:
-                raise ValueError(f"This shape model knows no expression {name!r}; it knows: {', '.join(self.expressions) or 'none'}.")
-            p = p + intensity * part * self.expressions[name]
-        return self.shape(p, neutral)
+        unknown = [name for name in mixture if name not in self.expressions]
+        if unknown: raise ValueError(f"This shape model knows no expression {unknown[0]!r}; it knows: {', '.join(self.expressions) or 'none'}.")
+        p = sum((part * self.expressions[name] for name, part in mixture.items()), np.zeros(self.S.shape[1]))
+        return self.shape(intensity * p, neutral)
 
     def learn_neutral(self,
         expressive,         # (M, 68, 2) expressive shapes
