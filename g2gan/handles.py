@@ -140,10 +140,10 @@ class PointCanvas(anywidget.AnyWidget):
 class Camera(anywidget.AnyWidget):
     "A button that takes one picture, where the browser gives a camera."
     _esm = (ASSETS / "camera.js").read_text(encoding="utf-8")
-    shot = Bytes().tag(sync=True)                 # JPEG
+    shot = Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))  # JPEG; it comes as a memoryview
     problem = Unicode().tag(sync=True)            # name of a browser's error, '#', a time
 
-# %% ../nbs/11f_handles.ipynb #c061
+# %% ../nbs/11f_handles.ipynb #c063
 SIDE = 384    # of the pictures in the studio, in pixels
 SHAPES = 5    # sliders for shape parameters
 
