@@ -6,7 +6,7 @@
 __all__ = ['READS', 'WRITES', 'UsageError', 'find_photos', 'plan', 'Report', 'sentence', 'photo_options', 'open_editor',
            'read_faces', 'each_photo']
 
-# %% ../nbs/15a_batch.ipynb #c004
+# %% ../nbs/15a_batch.ipynb #c008
 import glob
 import json
 import os
@@ -17,15 +17,15 @@ import warnings
 from functools import reduce
 from pathlib import Path
 
-# %% ../nbs/15a_batch.ipynb #c006
+# %% ../nbs/15a_batch.ipynb #c010
 class UsageError(ValueError):
     "A wish that cannot be obeyed whatever the photos hold; exit code 2 of the command."
 
-# %% ../nbs/15a_batch.ipynb #c008
+# %% ../nbs/15a_batch.ipynb #c012
 READS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2"}  # taken from folders
 WRITES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}  # kept as they are; the others become .png
 
-# %% ../nbs/15a_batch.ipynb #c009
+# %% ../nbs/15a_batch.ipynb #c013
 def find_photos(
     given: list,           # files, folders and globs
 ) -> list:                 # of (path, path inside of the output folder, without doubles)
@@ -44,7 +44,7 @@ def find_photos(
         else: found.append((path, Path(path.name)))
     return list({str(p): (p, r) for p, r in found}.values())
 
-# %% ../nbs/15a_batch.ipynb #c010
+# %% ../nbs/15a_batch.ipynb #c014
 def plan(
     given: list,        # files, folders and globs
     out: str,           # a file for a single photo, else a folder
@@ -67,7 +67,7 @@ def plan(
         taken[str(result)] = photo
     return pairs
 
-# %% ../nbs/15a_batch.ipynb #c017
+# %% ../nbs/15a_batch.ipynb #c025
 class Report:
     "What became of each photo: lines for a person, or JSON for a program."
     def __init__(self,
@@ -105,7 +105,7 @@ def sentence(
     if isinstance(error, OSError) and error.strerror: return f"{error.filename or 'file'}: {error.strerror}."
     return " ".join(str(error).split()) or type(error).__name__
 
-# %% ../nbs/15a_batch.ipynb #c018
+# %% ../nbs/15a_batch.ipynb #c026
 def photo_options(
     out: str = "edited",        # a file for one photo, a folder for several (made if need be)
     face: str = "largest",      # which faces of a photo: largest, all, or a number (0 is the largest)
@@ -128,7 +128,7 @@ def open_editor(
     try: return FaceEditor.from_pretrained(options.weights or None, options.detector, options.device)
     except RuntimeError as e: raise UsageError(f"--device {options.device}: {sentence(e)}") from e
 
-# %% ../nbs/15a_batch.ipynb #c019
+# %% ../nbs/15a_batch.ipynb #c027
 def read_faces(
     editor,   # FaceEditor
     photo,    # path
