@@ -180,7 +180,7 @@ class Site:
 
     def overview(self, number, names):
         "The page of a chapter that has parts."
-        lines = [f"# {number} {PARTED[number]}", "", f"This chapter has {len(names)} parts.", ""]
+        lines = [f"# {number} {PARTED.get(number, title_of(self.books[names[-1]]))}", "", f"This chapter has {len(names)} parts.", ""]
         for name in names:
             text = "".join(self.books[name]["cells"][0]["source"])
             about = re.search(r"^> (.*)$", text, re.M)

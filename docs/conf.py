@@ -22,6 +22,7 @@ myst_heading_anchors = 3
 myst_dmath_double_inline = True
 suppress_warnings = []
 nitpicky = False                  # types are shown as written, not as links
+smartquotes = False               # quotation marks in types and comments are code
 maximum_signature_line_length = 72
 python_maximum_signature_line_length = 72
 add_module_names = False
