@@ -8,7 +8,6 @@ __all__ = ['CACHE_BYTES', 'FaceSet', 'learn_shape_model', 'FacePairs']
 # %% ../nbs/05b_faces.ipynb #c006
 import copy
 import importlib.resources
-import json
 from functools import cached_property
 from pathlib import Path
 
@@ -17,13 +16,12 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from .facesets import FaceSetError, check_table, own_neutrals, subject_rank
+from .facesets import FaceSetError, own_neutrals, read_set, subject_rank
 from .landmarks import CROP, scale_points
 from .shape_model import ShapeModel
 
 # %% ../nbs/05b_faces.ipynb #c011
 CACHE_BYTES = 1_000_000_000   # decoded faces are kept up to this much; beyond it they are read each time
-
 
 class FaceSet:
     "Aligned faces with their points, read from a folder when they are asked for (a decoded face is kept)."
@@ -31,18 +29,8 @@ class FaceSet:
         root: str | Path,  # folder with metadata.parquet, dataset.json and images/
     ):
         self.root, self._decoded = Path(root), {}
-        path = self.root/'metadata.parquet'
-        if not path.is_file():
-            raise FaceSetError(f'{path} is not there: prepare a face set with one of the data_scripts, or pass the folder that holds this file.')
-        try: self.table = pd.read_parquet(path)
-        except Exception as error: raise FaceSetError(f'{path} cannot be read ({error}); prepare the set again.') from None
-        check_table(self.table, path)
-        self.table = self.table.astype({'subject': str, 'sequence': str})
-        try: self.info = json.loads((self.root/'dataset.json').read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error: raise FaceSetError(f"{self.root/'dataset.json'} cannot be read ({error}); prepare the set again.") from None
-        alignment = self.info.get('alignment', {}) if isinstance(self.info, dict) else {}
-        self.size = self.stored_size = alignment.get('size') if isinstance(alignment, dict) else None
-        if not isinstance(self.size, int): raise FaceSetError(f"{self.root/'dataset.json'} lacks ['alignment']['size']; prepare the set again.")
+        self.table, self.info = read_set(self.root)
+        self.size = self.stored_size = self.info['alignment']['size']
 
     @classmethod
     def builtin(cls) -> 'FaceSet':
@@ -52,9 +40,8 @@ class FaceSet:
     def __len__(self): return len(self.table)
 
     def __repr__(self):
-        t = self.table
-        return (f"FaceSet({self.name!r}: {len(t)} faces of {t.subject.nunique()} subjects, "
-                f"{t.expression.nunique()} expressions, {self.size} px)")
+        return (f"FaceSet({self.name!r}: {len(self)} faces of {self.table.subject.nunique()} subjects, "
+                f"{self.table.expression.nunique()} expressions, {self.size} px)")
 
     @cached_property
     def points(self) -> np.ndarray:
