@@ -17,12 +17,12 @@ from g2gan.studio import SIDE, Studio
 
 
 def clock(act, values, warm=3):
-    "Milliseconds of each call; the first few do not count."
+    "Milliseconds of each call, on the clock and of processors (which a busy machine does not lengthen); the first few do not count."
     taken = []
     for i, value in enumerate([*values[:warm], *values]):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         act(value)
-        if i >= warm: taken.append(1e3 * (time.perf_counter() - start))
+        if i >= warm: taken.append((1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - used)))
     return np.array(taken)
 
 
@@ -53,8 +53,10 @@ def main():
              "  of it: JPEG": clock(lambda v: jpeg(shown), values)}
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     print(f"{platform.processor() or platform.machine()}, {options.threads} threads of {os.cpu_count()} cores, load {load}; photo {photo.shape[1]} x {photo.shape[0]}")
-    print(f"{'':34}{'fastest':>9}{'median':>9}{'19 of 20':>10}   ms")
-    for name, ms in rows.items(): print(f"{name:34}{ms.min():9.1f}{np.median(ms):9.1f}{np.percentile(ms, 95):10.1f}")
+    print(f"{'':34}{'fastest':>9}{'median':>9}{'19 of 20':>10}{'processors':>12}   ms")
+    for name, taken in rows.items():
+        ms, used = taken.T
+        print(f"{name:34}{ms.min():9.1f}{np.median(ms):9.1f}{np.percentile(ms, 95):10.1f}{np.median(used):12.1f}")
 
 
 if __name__ == "__main__":
