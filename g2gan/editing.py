@@ -52,7 +52,7 @@ def model_folder(
 
 # %% ../nbs/11d_editing.ipynb #c022
 NEUTRAL = 0.03  # eye distances (root mean square) from the predicted neutral shape, up to which a face counts as neutral
-NEAR = 0.15      # mean distance of detected points from predicted ones, in distances of the outer eye corners, to be believed
+NEAR = 0.07      # mean distance of detected points from predicted ones, in distances of the outer eye corners, to be believed
 
 # %% ../nbs/11d_editing.ipynb #c024
 class FaceEditor:
