@@ -108,7 +108,7 @@ def animate(
 # %% ../nbs/15c_commands.ipynb #c030
 def train(
     options,                   # a namespace with the fields of TrainConfig
-    data: str = "builtin",     # builtin, the folder of a face set, or several with + between
+    data: str = "builtin",     # builtin, the folder of a face set, several with + between, hub:user/name or stream:user/name
     out: str = "runs/g2gan",   # folder of the run: checkpoints, pictures, and the model in out/model
     preset: str = "small",     # paper, small or tiny: where the other options have their defaults from
     minutes: float = 0.0,      # stop after so much time; the schedules follow the clock
@@ -120,13 +120,14 @@ def train(
     g2gan train --data faces/frll --size 64 --minutes 15 --out runs/frll
     g2gan train --config runs/frll.yaml --resume"""
     from dataclasses import fields
-    from g2gan.faces import FaceSet
+    from g2gan.streaming import open_faces
     from g2gan.trainer import TrainConfig, Trainer
     config = TrainConfig(**{f.name: getattr(options, f.name) for f in fields(TrainConfig)})
-    faces = FaceSet.open(data)
+    faces = open_faces(data)
     trainer = Trainer(config, faces, folder=out)
     trainer.fit(minutes=minutes or None, resume=resume)
     if trainer.stopped: print(f"Stopped by {trainer.stopped}; go on with --resume.", file=sys.stderr)
+    if not trainer.accelerator.is_main_process: return trainer.exit_code     # one process tells and writes
     table = trainer.validate() if trainer.valid is not None and not trainer.stopped else None
     if table is not None: print(table.round(3).to_string())
     print(trainer.export(Path(out) / "model", table))
@@ -135,7 +136,7 @@ def train(
 # %% ../nbs/15c_commands.ipynb #c031
 def evaluate(
     models: str,                   # name=folder of each model to measure (or only the folder), with commas between
-    data: str = "builtin",         # builtin, the folder of a face set, or several with + between; its test split is used if it has one
+    data: str = "builtin",         # builtin, the folder of a face set, several with + between, hub:user/name or stream:user/name; its test split is used if it has one
     out: str = "runs/evaluation",  # where the tables go; called again, it goes on from there
     judges: str = "dlib,fer",      # who judges identity and expression
     detector: str = "dlib",        # for the geometry error
@@ -146,8 +147,8 @@ def evaluate(
 
     g2gan evaluate --models ours=runs/frll/model,plain=runs/residual/model --data faces/frll"""
     from g2gan.evaluation import evaluate as measure
-    from g2gan.faces import FaceSet
-    faces = FaceSet.open(data)
+    from g2gan.streaming import open_faces
+    faces = open_faces(data)
     if (faces.table.split == "test").any(): faces = faces.subset(split="test")
     named = dict(m.split("=", 1) if "=" in m else (Path(m).name, m) for m in models.split(","))
     print(measure(named, faces, judges.split(","), out, detector, size=size, device=device).summary())
