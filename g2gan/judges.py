@@ -214,7 +214,7 @@ def qualification(
     return {'rank-1 %': 100*float(rank1(alike, who[n:], who[:n]).mean()), 'TAR % at FAR 1 %': 100*float(tar_at_far(alike[same], alike[~same], 0.01)[0]),
             'probes': len(alike), 'people': n}
 
-# %% ../nbs/13b_judges.ipynb #c046
+# %% ../nbs/13b_judges.ipynb #c051
 class PointsJudge:
     "Landmarks on aligned faces: (B, 3, S, S) -> (B, 68, 2) points in the same pixels, NaN where there is no face."
     kind = 'points'
