@@ -6,7 +6,7 @@
 __all__ = ['as_method', 'protocol', 'evaluate', 'Evaluation']
 
 # %% ../nbs/13f_evaluation.ipynb #c005
-import json
+import json, re
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from .exprgan import ExprGAN
 from .faces import FaceSet
 from .judges import PointsJudge, get_judge
 from .measuring import TASKS, EvaluationError, check_subjects, measure, measure_intensity
-from .report import figure_editing, figure_interpolation, figure_methods, figure_transfer, provenance, write_report
-from .tables import (IMAGE_METRICS, Scores, cloud_scores, expression_scores, geometry_scores, identity_scores, image_scores,
-                          intensity_scores, paper_numbers, wide)
+from .report import figure_editing, figure_interpolation, figure_methods, figure_transfer, jpeg, provenance, write_report
+from .tables import (IMAGE_METRICS, Scores, beside_paper, cloud_scores, expression_scores, gaps, geometry_scores, identity_scores,
+                          image_scores, intensity_scores, wide)
 
 # %% ../nbs/13f_evaluation.ipynb #c008
 def as_method(
@@ -38,7 +38,7 @@ def as_method(
     method.name = name
     return method
 
-# %% ../nbs/13f_evaluation.ipynb #c010
+# %% ../nbs/13f_evaluation.ipynb #c011
 def protocol(
     faces: FaceSet,       # the whole set
     name: str = 'shipped',  # 'shipped', 'london' (80/20 by subject), 'multipie' (001 to 250 train), or 'exprgan' (Oulu-CASIA)
@@ -61,11 +61,11 @@ def protocol(
     keep = (six & late) | first
     return faces.subset((keep & (number <= 72)).to_numpy()), faces.subset((keep & (number > 72)).to_numpy())
 
-# %% ../nbs/13f_evaluation.ipynb #c015
+# %% ../nbs/13f_evaluation.ipynb #c019
 def evaluate(
     models: dict,                  # name -> model folder, (G2GAN, ShapeModel), or `Method`
     faces: FaceSet,                # test faces, of people that no model was trained on
-    judges=('dlib', 'fer'),        # names for `get_judge`
+    judges=('dlib', 'slim', 'fer'),  # names for `get_judge`
     out='runs/evaluation',         # measurements and tables go here; called again, it goes on from there
     detector='dlib',               # for the geometry error
     shape_model=None,              # for copy and warp; None: the first model's
@@ -76,7 +76,7 @@ def evaluate(
     figures: bool = True,          # draw Figures 2 to 5 into the report
     progress: bool = True,         # show bars
 ) -> 'Evaluation':
-    """Measure models beside the real photos, copying and warping; write scores.csv, faces.csv, scores.json and report.html.
+    """Measure models beside the real photos, copying and warping; write scores.csv, faces.csv, scores.json, figures and report.html.
 
     A model that was trained on one of the people raises EvaluationError. Interrupted and called again, nothing is measured twice.
     """
@@ -100,7 +100,7 @@ def evaluate(
     result.write(figures)
     return result
 
-# %% ../nbs/13f_evaluation.ipynb #c016
+# %% ../nbs/13f_evaluation.ipynb #c020
 class Evaluation:
     "What was measured (`.rows`, one a face, task and method) and what follows (`.scores`, a row a number)."
     def __init__(self, rows, growing, features, methods, judges, faces, shape_model, out, settings):
@@ -120,18 +120,24 @@ class Evaluation:
 
     def tables(self, intervals=True) -> dict:
         "Heading -> DataFrame of text, in the order of the report."
-        over = [f'{m} over {r}' for r in ('warp', 'copy') for m in IMAGE_METRICS[:4]]
-        out = {}
+        over, data, out = [f'{m} over {r}' for r in ('warp', 'copy') for m in IMAGE_METRICS[:4]], self.settings['faces'], {}
+        table = lambda number, *a: wide(self.scores, number, *a, intervals=intervals)
         for task in TASKS:
-            out[f'Table 1, {task}'] = wide(self.scores, '1', IMAGE_METRICS, task, intervals)
-            out[f'Table 1, {task}: difference on the same faces'] = wide(self.scores, '1', over, task, intervals)
-        out['Table 2, identity of synthesised faces'] = wide(self.scores, '2', intervals=intervals)
-        out['Table 3, expression'] = wide(self.scores, '3', intervals=intervals)
-        out['Table 4, identity before (real) and after removal'] = wide(self.scores, '4', intervals=intervals)
-        out['Geometry (real: the detector\'s own error)'] = wide(self.scores, 'geometry', intervals=intervals)
-        out['Intensity'] = wide(self.scores, 'intensity', intervals=intervals)
-        out['Quality'] = wide(self.scores, 'quality', intervals=intervals)
+            out[f'Table 1, {task}'] = beside_paper(table('1', IMAGE_METRICS, task), data, '1', task)
+            out[f'Table 1, {task}: difference on the same faces'] = table('1', over, task)
+        for name in [m.name for m in self.methods if m.name in ('D', 'G2-GAN')]: out[f'Table 1: {name} less each other on the same faces'] = self.against(name)
+        out['Table 2, identity of synthesised faces'] = beside_paper(table('2'), data, '2')
+        out['Table 3, expression'] = beside_paper(table('3'), data, '3')
+        out['Table 4, identity before (real) and after removal'] = beside_paper(table('4'), data, '4')
+        out['Geometry (real: the detector\'s own error)'] = table('geometry')
+        out['Intensity'], out['Quality'] = table('intensity'), table('quality')
         return {k: v for k, v in out.items() if len(v)}
+
+    def against(self, name) -> pd.DataFrame:
+        "Who is ahead of whom, see `gaps`, to be looked at."
+        found = gaps(self.rows, name)
+        found['text'] = [f'{r.value:+.3f} [{r.low:+.3f}, {r.high:+.3f}] {r.ahead}' for r in found.itertuples()]
+        return found.pivot(index='rival', columns=['task', 'metric'], values='text').loc[found.rival.unique()]
 
     def notes(self) -> list:
         "What a reader must know."
@@ -147,7 +153,7 @@ class Evaluation:
             return '\n\n'.join([f'--- {name}\n{table.to_string()}' for name, table in self.tables(intervals).items()] + self.notes())
 
     def write(self, figures=True) -> None:
-        "scores.csv, faces.csv, intensity.csv, scores.json and report.html, in `out`."
+        "scores.csv, faces.csv, intensity.csv, scores.json, report.html and figures/, in `out`."
         self.out.mkdir(parents=True, exist_ok=True)
         self.scores.to_csv(self.out/'scores.csv', index=False)
         self.rows.to_csv(self.out/'faces.csv', index=False)
@@ -160,10 +166,11 @@ class Evaluation:
         (self.out/'scores.json').write_text(json.dumps(everything, indent=1), encoding='utf-8')
         parts = [(name, f"Mean over {self.settings['pairs']} faces of {self.settings['people']} people, 95 % interval over people.", table)
                  for name, table in self.tables().items()]
-        for number in '1234':
-            paper = paper_numbers(self.settings['faces'], number)
-            if len(paper): parts.append((f'The paper\'s own Table {number}', 'On this database, by the authors.', paper))
-        if figures: parts += self.figures()
+        for heading, text, figure in self.figures() if figures else ():
+            if figure is None: continue
+            parts.append((heading, text, jpeg(figure)))
+            (self.out/'figures').mkdir(exist_ok=True)
+            (self.out/'figures'/(re.sub(r'[^A-Za-z0-9.-]+', '_', heading) + '.jpg')).write_bytes(parts[-1][2])
         parts += [('Notes', '', dict(enumerate(self.notes(), 1)) or None), ('Settings', '', {**self.settings, **made['versions'], 'commit': made['commit'], 'machine': made['machine']}),
                   ('Licence of the faces', self.faces.info.get('attribution', ''), {k: self.faces.info[k] for k in ('source', 'licence', 'citation') if k in self.faces.info})]
         write_report(self.out/'report.html', f"Evaluation on {self.settings['faces']}", parts)
