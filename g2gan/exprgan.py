@@ -42,7 +42,7 @@ def expression_code(
     size = intensity[:, None].expand(-1, sign.shape[1])
     return sign*(size if noise is None else size*noise)
 
-# %% ../nbs/12c_exprgan.ipynb #c014
+# %% ../nbs/12c_exprgan.ipynb #c018
 def widths(size: int, base: int, most: int) -> list:
     "Channels of the layers from `size` down to 4 pixels: doubling up to `most`."
     return [min(base*2**i, most) for i in range(int(np.log2(size)) - 2)]
@@ -98,7 +98,7 @@ def code_critic(code: int = 50) -> nn.Module:
     "(B, code) -> logit: is it drawn evenly from [-1, 1], or encoded from a face?"
     return nn.Sequential(nn.Linear(code, 64), nn.LeakyReLU(0.2), nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 
-# %% ../nbs/12c_exprgan.ipynb #c020
+# %% ../nbs/12c_exprgan.ipynb #c028
 @dataclass
 class ExprConfig:
     "Every number that decides a run of ExprGAN."
@@ -124,7 +124,7 @@ class ExprConfig:
         "1, 2 or 3."
         return 1 + sum(step >= s for s in np.cumsum(self.steps)[:2])
 
-# %% ../nbs/12c_exprgan.ipynb #c022
+# %% ../nbs/12c_exprgan.ipynb #c030
 class ExprNets(nn.Module):
     "The four networks."
     def __init__(self, c: ExprConfig, labels: list):
@@ -242,7 +242,7 @@ def variation(x: torch.Tensor) -> torch.Tensor:
     "Total variation: mean difference of neighbours."
     return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
 
-# %% ../nbs/12c_exprgan.ipynb #c024
+# %% ../nbs/12c_exprgan.ipynb #c034
 class ExprGAN(Method):
     "A trained ExprGAN as a method of the evaluation; removal is the label 'neutral'."
     def __init__(self, folder, name='ExprGAN', device='cpu'):
