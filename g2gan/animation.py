@@ -91,7 +91,7 @@ def _write_stills(part, kind, frames, fps):
             raise AnimationError(f"A {kind} of {len(stills)} or more pictures of {frame.shape[1]} x {frame.shape[0]} is too large; take .mp4, or smaller pictures.")
     if kind == "GIF":
         palette = _palette(stills)
-        stills = [s.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for s in stills]
+        stills = [s.quantize(palette=palette, dither=Image.Dither.NONE) for s in stills]  # or moving lips stir the wall
     more = dict(disposal=1) if kind == "GIF" else dict(quality=90, method=2)
     stills[0].save(part, format=kind, save_all=True, append_images=stills[1:], duration=round(1000 / fps), loop=0, **more)
 

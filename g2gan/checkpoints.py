@@ -60,8 +60,9 @@ def list_checkpoints(
 # %% ../nbs/10d_checkpoints.ipynb #c028
 def _tidy(folder: Path, keep: int):
     "Removes all but the newest `keep` checkpoints and what killed runs left half-written."
-    for old in list_checkpoints(folder)[keep:]: shutil.rmtree(old, ignore_errors=True)
     for draft in folder.glob('.writing_*'): shutil.rmtree(draft, ignore_errors=True)
+    for old in list_checkpoints(folder)[keep:]:   # out of sight first, so that a kill never leaves half of one among the whole
+        shutil.rmtree(old.rename(folder / f'.writing_{old.name}'), ignore_errors=True)
 
 # %% ../nbs/10d_checkpoints.ipynb #c029
 def save_checkpoint(
@@ -83,7 +84,7 @@ def save_checkpoint(
         manifest = {p.name: sha256(p) for p in sorted(draft.iterdir())}
         (draft / 'manifest.json').write_text(json.dumps(manifest, indent=1))
         for path in [*draft.iterdir(), draft]: _flush(path)
-        if final.exists(): os.rename(final, folder / f'.writing_old_{os.getpid()}')   # the same step, saved before
+        if final.exists(): os.rename(final, folder / f'.writing_{final.name}_{os.getpid()}')   # the same step, saved before
         os.rename(draft, final)          # the one moment in which the checkpoint comes into being
         _flush(folder)
     finally:
