@@ -82,10 +82,13 @@ def state(page):
 
 
 def wait_for_state(page, test):
-    for _ in range(WAIT // 100):
-        if test(now := state(page)):
+    """The state once it passes the test and has stood still for a second: drags arrive one after the other."""
+    before = None
+    for _ in range(WAIT // 1000):
+        if test(now := state(page)) and now == before:
             return now
-        time.sleep(0.1)
+        before = now
+        time.sleep(1)
     raise AssertionError(f"the state stayed {state(page)}")
 
 
@@ -135,8 +138,6 @@ def use_studio(page, folder):
     changed(page, second)
     drag_point(page, 48, -12, -20)
     moved = wait_for_state(page, lambda s: "points" in s)
-    time.sleep(1)
-    moved = state(page)
     assert list(moved["points"]) == ["48"] and moved["points"]["48"][0] < 0 and moved["points"]["48"][1] < 0
     page.get_by_role("button", name="its group").click()
     drag_point(page, 19, 0, -15)
