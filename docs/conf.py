@@ -1,6 +1,6 @@
 """Settings of the documentation site; `docs/build.py` lays out the pages in _proc/docs and runs Sphinx."""
-import os
 from configparser import ConfigParser
+from importlib.util import find_spec
 from pathlib import Path
 
 settings = ConfigParser(delimiters=["="])
@@ -53,6 +53,6 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_persistent": [],      # one search field is enough: the sidebar's
 }
-# A copy of MathJax at hand, for looking at the pages without a network.
-if os.environ.get("MATHJAX_URL"):
-    mathjax_path = os.environ["MATHJAX_URL"]
+# MathJax comes with the pages, so that equations need no network.
+html_static_path += [str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static")]
+mathjax_path = "mathjax/tex-chtml.js"
