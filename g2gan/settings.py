@@ -23,6 +23,7 @@ class TrainConfig:
     depth: int = 0                 # halvings in the generators; 0: down to a single pixel
     max_channels: int = 512        # widest layer of the generators
     sigma: float = 1.5             # width of the heatmaps' peaks in pixels (our choice)
+    init: str = ''                 # model folder whose generators the run starts from, 'default' for the package's; empty: fresh ones
     d_base: int = 64               # channels of the discriminators' first layer
     d_layers: int = 3              # their strided layers
     # --- what is asked of them, Eq. 8
