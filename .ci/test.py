@@ -35,7 +35,7 @@ def in_step():
     """Clean, export and write the README in a copy: nothing may differ from what is here."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "g2gan"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", "runs", "demo", "_docs", "__pycache__"))
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", "runs", "demo", "_docs", "_proc", "__pycache__"))
         problem = (command("nbdev_clean", cwd=copy) or command("nbdev_export", cwd=copy)
                    or command("python", ".ci/readme.py", cwd=copy))
         if problem:

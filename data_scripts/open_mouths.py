@@ -63,13 +63,13 @@ def open_mouth(neutral, s_N, rendered, row):
     return np.clip(face + mask * (mouth - face), 0, 255).round().astype(np.uint8), target
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="source", required=True, help="a prepared face set with photos of 144 px")
     parser.add_argument("--out", required=True, help="folder of the new face set")
     parser.add_argument("--people", type=int, default=24, help="how many (each counts as one more person in training)")
     parser.add_argument("--faces", type=int, default=8, help="open mouths a person")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     real, rendered = FaceSet.open(options.source).subset(split="train", expression="neutral"), FaceSet.builtin()
     if real.size != rendered.size: parser.error(f"{options.source} holds faces of {real.size} px; prepare it with --size {rendered.size}.")
     if Path(options.out, "metadata.parquet").exists(): parser.error(f"{options.out} is a face set already: choose another folder, or delete it.")

@@ -28,7 +28,7 @@ from PIL import Image
 SCRIPTS = Path(__file__).parent.parent/'data_scripts'
 sys.path.insert(0, str(SCRIPTS))
 
-import ckplus, folder, frll, inputs, multipie, oulu_casia, preparation   # noqa: E401, E402
+import ckplus, folder, frll, inputs, multipie, open_mouths, oulu_casia, preparation   # noqa: E401, E402
 from g2gan.faces import FacePairs, FaceSet   # noqa: E402
 from g2gan.facesets import FaceSetError, subject_rank   # noqa: E402
 from g2gan.landmarks import LandmarkDetector, align_by_eyes, scale_points   # noqa: E402
@@ -658,3 +658,25 @@ def test_list_of_files_that_is_none(tmp_path, figshare, listing):
 def test_archive_that_is_none(tmp_path, figshare):
     figshare.files['neutral_front.zip'] = b'not a zip archive at all'
     with pytest.raises(FaceSetError, match='cannot be unpacked'): frll.download(tmp_path/'got', figshare.api, wait=0.01)
+
+
+def test_open_mouths(tmp_path, capsys):
+    out = tmp_path/'open'
+    open_mouths.main(['--from', 'builtin', '--out', str(out), '--people', '2', '--faces', '4'])
+    made, source = FaceSet(out), faces()
+    assert len(made.subjects) == 2 and not set(made.subjects) & set(source.subset(split='test').subjects)
+    for i, (person, expression) in enumerate(zip(made.table.subject, made.table.expression)):
+        calm = source.subset(subjects=person, expression='neutral')
+        if expression == 'neutral':
+            assert np.array_equal(made.image(i), calm.image(0))
+            continue
+        assert open_mouths.gap(made.points[i:i+1]) > 0.7*open_mouths.OPEN > open_mouths.gap(calm.points[:1])
+        assert np.median(np.abs(made.image(i)[:, :4].astype(int)-calm.image(0)[:, :4])) <= 3, 'the frame stays'
+    assert {'anger', 'disgust', 'fear', 'surprise'} >= set(made.table.expression) - {'neutral'} and len(FacePairs(made)) >= 6
+    row = open_mouths.donors(source)['surprise'][-1]
+    calm = source.subset(split='train', expression='neutral')
+    picture, target = open_mouths.open_mouth(calm.image(1), calm.points[1], source, row)
+    x, y = target[[61, 62, 63, 65, 66, 67]].mean(0).round().astype(int)
+    assert np.median(picture[y-2:y+1, x-3:x+4]) < 0.7*open_mouths.light(calm.image(1), calm.points[1]), 'dark between the lips'
+    with pytest.raises(SystemExit): open_mouths.main(['--from', 'builtin', '--out', str(out)])
+    assert 'is a face set already' in capsys.readouterr().err
