@@ -21,7 +21,7 @@ from .generators import G2GAN
 from .images import read_image
 from .landmarks import DetectorMissing, FaceNotFound, center_crop, eye_centers, find_face, get_detector, inter_ocular
 from .pasting import Change, displacement, face_feather
-from .photos import Edited, Face, FaceError, align_face, check_points, read_landmarks
+from .photos import Edited, Face, FaceError, align_face, check_points, read_landmarks, seal_lips
 from .shape_model import ShapeModel
 
 # %% ../nbs/11d_editing.ipynb #c014
@@ -136,8 +136,10 @@ class FaceEditor:
     def neutralize(self,
                    face,  # `Face` or `Edited`
                   ) -> Edited:
-        "Take the expression off (Eq. 1, G_N); the neutral points are predicted by the shape model."
-        return self._generate(self.model.neutralize, face, [self.shape_model.neutral(face.shape)])[0]
+        "Take the expression off (Eq. 1, G_N); the shape model predicts the neutral points."
+        edit = self._generate(self.model.neutralize, face, [self.shape_model.neutral(face.shape)])[0]
+        crop, where = seal_lips(edit.crop, edit.shape - (self.size - self.crop) // 2)
+        return replace(edit, crop=crop, change=edit.change.cover(crop, where))
 
     def start(self,
               face,               # `Face` or `Edited`
@@ -180,8 +182,7 @@ class FaceEditor:
         "Pictures between two intensities: the parameters p grow linearly."
         if not 1 <= steps <= 200: raise FaceError(f"An interpolation has at least one step and at most 200, not {steps}.")
         base = self.start(face, start)
-        mixed = [mix_expressions(self.shape_model, base.shape, expression, i) for i in np.linspace(low, high, steps)]
-        return list(self.follow(base, *zip(*mixed)))
+        return list(self.follow(base, *zip(*(mix_expressions(self.shape_model, base.shape, expression, i) for i in np.linspace(low, high, steps)))))
 
     def follow(self,
                base,         # `Edited`, an expressionless face from `start`
@@ -246,5 +247,4 @@ def export_onnx(
                                     output_names=["picture", "residual", "mask"], dynamic_shapes=[{0: batch}, {0: batch}])
     part = path.with_name(f".{path.name}.part")
     program.save(str(part))
-    part.replace(path)
-    return path
+    return part.replace(path)

@@ -125,10 +125,11 @@ def displacement(
 # %% ../nbs/11a_pasting.ipynb #c052
 @dataclass(frozen=True)
 class Change:
-    "What an edit does to a face: its pixels move by `displacement`, then `residual` is added where `mask` allows."
+    "What an edit does to a face: pixels move by `displacement`, give way where they are `covered`, and `residual` is added where `mask` allows."
     displacement: np.ndarray  # (G, G, 2) pixels of the canvas; the pixel at x shows what was at x + displacement
     residual: np.ndarray      # (G, G, 3) in [-1, 1]
     mask: np.ndarray          # (G, G) in [0, 1], for the residual
+    covered: np.ndarray       # (G, G) in [0, 1], how much of the photo is hidden
 
     @classmethod
     def of(cls,
@@ -140,19 +141,31 @@ class Change:
         "A change of a crop; all that is left out changes nothing."
         pad, size = canvas_pad(crop), crop + 2 * canvas_pad(crop)
         arrows = np.zeros((size, size, 2), np.float32) if displacement is None else displacement
-        if residual is None: return cls(arrows, np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32))
-        return cls(arrows, np.pad(residual, ((pad, pad), (pad, pad), (0, 0))), np.pad(frame_feather(crop) if mask is None else mask, pad))
+        nothing = np.zeros((size, size), np.float32)
+        if residual is None: return cls(arrows, np.zeros((size, size, 3), np.float32), nothing, nothing)
+        return cls(arrows, np.pad(residual, ((pad, pad), (pad, pad), (0, 0))), np.pad(frame_feather(crop) if mask is None else mask, pad), nothing)
 
     def then(self, after: "Change") -> "Change":
         "This change followed by another, as one."
         if not (self.displacement.any() or self.mask.any()): return after
-        maps = np.concatenate([self.displacement, self.residual, self.mask[..., None]], -1)
+        maps = np.concatenate([self.displacement, self.residual, self.mask[..., None], self.covered[..., None]], -1)
         if after.displacement.any():
             maps = sample(maps, pixel_grid(0, 0, len(maps), len(maps)) + after.displacement, "bilinear", "border")
-        mask, residual = maps[..., 5:], maps[..., 2:5]
+        seen = 1 - after.covered[..., None]
+        mask, residual, covered = seen * maps[..., 5:6], maps[..., 2:5], 1 - seen * (1 - maps[..., 6:])
         both = np.maximum(mask, after.mask[..., None])  # what is added stays what each of the two added
         added = (mask * residual + after.mask[..., None] * after.residual) / np.maximum(both, 1e-6)
-        return Change(after.displacement + maps[..., :2], added, both[..., 0])
+        return Change(after.displacement + maps[..., :2], added, both[..., 0], covered[..., 0])
+
+    def cover(self,
+              picture: np.ndarray,  # (crop, crop, 3) what is to be seen instead, in [0, 1]
+              where: np.ndarray,    # (crop, crop) in [0, 1]
+             ) -> "Change":
+        "This change, and then a picture laid over a part of it."
+        pad = canvas_pad(len(picture))
+        where = np.pad(where, pad).astype(np.float32)
+        over = Change(np.zeros_like(self.displacement), np.pad(picture, ((pad, pad), (pad, pad), (0, 0))), where, where)
+        return self.then(over) if self.mask.any() or self.displacement.any() else over
 
 # %% ../nbs/11a_pasting.ipynb #c057
 def _strips(to_canvas, size, shape, pixels=2**19):
@@ -188,14 +201,14 @@ def _paste_strip(photo, out, fine, to_fine, back, box):
     u, v = (float(m[0]) * x + float(m[1]) * y + float(m[2]) for m in to_fine)
     values = F.grid_sample(fine, _grid(u, v, fine.shape[2:]), mode="bilinear", align_corners=False)[0]
     dx, dy = (float(m[0]) * values[0] + float(m[1]) * values[1] for m in back)
-    residual, picture = values[2:], photo[:, y0:y1, x0:x1]
+    residual, covered, picture = values[2:5], values[5].clamp(0, 1), photo[:, y0:y1, x0:x1]
     moved = torch.maximum(dx.abs(), dy.abs()) > STILL
-    changed = moved | (residual != 0).any(0)
+    changed = moved | (values[2:] != 0).any(0)
     if not changed.any(): return
     if moved.any():
         taken = F.grid_sample(photo[None], _grid(x + dx, y + dy, photo.shape[1:]), mode="bicubic", padding_mode="border", align_corners=False)[0]
         picture = torch.where(moved, taken, picture)
-    new = (picture + residual).clamp(0, 1)
+    new = (picture * (1 - covered) + residual).clamp(0, 1)
     if out.dtype == torch.uint8: new = (new * 255).round().byte()
     old = out[:, y0:y1, x0:x1]
     old.copy_(torch.where(changed, new, old))
@@ -209,7 +222,7 @@ def paste(
 ) -> np.ndarray:             # (H, W, 3) `out`, or a new float32 array
     "The photo with a change made to it at the photo's own resolution; every pixel that is not changed stays bit for bit."
     out = photo.copy() if out is None else out
-    maps = np.concatenate([change.displacement, change.residual * change.mask[..., None]], -1)
+    maps = np.concatenate([change.displacement, change.residual * change.mask[..., None], change.covered[..., None]], -1)
     if not maps.any(): return out
     fine, to_fine = _finer(maps, to_canvas)
     tensors = [torch.from_numpy(a).permute(2, 0, 1) for a in (photo, out)]
@@ -226,7 +239,7 @@ def touched(
     "How much `paste` may change each pixel of a photo; exactly 0 where it changes none."
     scale = np.sqrt(np.abs(np.linalg.det(to_canvas[:, :2])))
     moves = np.abs(change.displacement).max(-1) > 0.25 * STILL * scale
-    weight = maximum_filter(np.maximum(moves, change.mask * change.residual.any(-1)), size=5)  # bicubic reaches two pixels far
+    weight = maximum_filter(np.maximum.reduce([moves, change.mask * change.residual.any(-1), change.covered]), size=5)  # bicubic reaches two pixels far
     out = np.zeros(shape[:2], np.float32)
     for box in _strips(to_canvas, len(weight), shape):
         places = pixel_grid(*box) @ to_canvas[:, :2].T + to_canvas[:, 2]
