@@ -42,7 +42,7 @@ class Studio(widgets.HBox):
                    button("Save picture", "the whole photo, as PNG", lambda: self._download("edited.png", self.save_picture)),
                    button("Save animation", "the edit comes and goes, as GIF", lambda: self._download("edited.gif", self.save_animation))]
         super().__init__(self.desk.rows(buttons), layout={"flex_flow": "row wrap", "width": "100%", "grid_gap": "18px", "align_items": "flex-start"})
-        faces = FaceSet.builtin().subset(expression="neutral")
+        faces = FaceSet.builtin().subset(split="test", expression="neutral")
         self.load(faces.image(0), faces.points[0], "built-in face")
         if photo is not None: self._attempt(self.load, photo, landmarks)
         self._listen()
