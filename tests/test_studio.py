@@ -75,6 +75,17 @@ def changed(page, before):
     return picture(page)
 
 
+def settled(page):
+    """The picture once it has stood still for two seconds: a drag is many changes, and each clears the message."""
+    before = None
+    for _ in range(WAIT // 2000):
+        if (now := picture(page)) == before:
+            return now
+        before = now
+        time.sleep(2)
+    raise AssertionError("the picture never stands still")
+
+
 def state(page):
     """The state as the page tells it."""
     said = page.locator("pre", has_text="studio_edit(editor, face,").first.text_content()
@@ -184,6 +195,7 @@ def test_without_a_notebook(page, tmp_path):
         before = picture(page)
         drag_slider(page, "surprise")
         changed(page, before)
+        settled(page)
         page.get_by_role("button", name="Camera").click()  # Chromium's own test picture, in which there is no face
         page.get_by_role("button", name="Take the picture").click()
         page.get_by_text(re.compile("^camera: ")).first.wait_for()
