@@ -21,8 +21,8 @@ function render({ model, el }) {
     catch (error) { return tell(error.name); }
     video.srcObject = stream;
     video.style.display = "block";
+    await video.play(); // before that there is no picture to take
     button.textContent = "Take the picture";
-    await video.play();
   }
   async function take() {
     const canvas = document.createElement("canvas");
@@ -34,7 +34,10 @@ function render({ model, el }) {
     model.set("shot", new DataView(await file.arrayBuffer()));
     model.save_changes();
   }
-  button.onclick = () => (stream ? take() : open());
+  button.onclick = async () => {
+    button.disabled = true;
+    try { await (stream ? take() : open()); } finally { button.disabled = false; }
+  };
   return close;
 }
 
