@@ -107,6 +107,11 @@ class Reader:
         options = [o for o in ("classmethod", "staticmethod", "abstractmethod") if o in decorators]
         return Thing(kind, node.name, signature, ast.get_docstring(node) or "", rows, options=options)
 
+    def method(self, node, first):
+        made = self.function(node, True)
+        if first == "cls": made.options = ["classmethod"]
+        return made
+
     def attributes(self, node):
         "Commented or typed attributes of a class; comments on lines of their own between them become headings."
         rows, start = [], node.lineno
@@ -154,6 +159,9 @@ class Reader:
                 things[node.name] = self.function(node)
             elif isinstance(node, ast.ClassDef) and node.name in public:
                 things[node.name] = self.cls(node)
+            elif isinstance(node, ast.FunctionDef) and "patch" in map(ast.unparse, node.decorator_list):   # a method that its class got later
+                first = node.args.args[0]
+                if not node.name.startswith("_"): things[ast.unparse(first.annotation)].members.append(self.method(node, first.arg))
             elif isinstance(node, (ast.Assign, ast.AnnAssign)):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = [n for t in targets for n in (t.elts if isinstance(t, ast.Tuple) else [t]) if isinstance(n, ast.Name)]

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from .expressions import expression_names, keep_possible, mix_expressions
-from .generators import G2GAN
+from .generators import DEFAULT_WEIGHTS, G2GAN
 from .images import read_image
 from .landmarks import DetectorMissing, FaceNotFound, center_crop, eye_centers, find_face, get_detector, inter_ocular
 from .pasting import Change, displacement, face_feather
 from .photos import Edited, Face, FaceError, align_face, check_points, read_landmarks, seal_lips
-from .shape_model import ShapeModel
+from .shape_model import ShapeModel, patch
 
 # %% ../nbs/11d_editing.ipynb #c014
 class WeightsMissing(ValueError):
@@ -36,8 +36,7 @@ def model_folder(
     path=None,  # None: the weights in the package; a folder; or 'user/repo' on the Hugging Face hub
 ) -> Path:
     "The folder that holds a model's three files, fetched if need be."
-    import g2gan
-    folder = Path(g2gan.__file__).parent / "assets" / "weights" / "default" if path is None else Path(path)
+    folder = DEFAULT_WEIGHTS if path is None else Path(path)
     if path is not None and not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)):
         from huggingface_hub import snapshot_download
         try: return Path(snapshot_download(str(path), allow_patterns=list(FILES)))
@@ -85,139 +84,163 @@ class FaceEditor:
     @property
     def expressions(self) -> list: return expression_names(self.shape_model)  # names for `express`
 
-    def read(self,
-             photo,            # path, bytes, PIL picture or array
-             landmarks=None,   # 68 points in photo pixels, or a file of them; None: a detector finds them
-             index: int = 0,   # which face, 0 is the largest
-             name: str = None, # what to call the photo in messages; its path if there is one
-            ) -> Face:
-        "Open a photo and align a face of it; whatever is wrong with it raises a ValueError of one sentence."
-        name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
-        image = read_image(photo, name)
-        if landmarks is None: landmarks = find_face(image, self.detector, index, name)
-        elif isinstance(landmarks, (str, Path)): landmarks = read_landmarks(landmarks, name)
-        return align_face(image, landmarks, name, self.size)
+# %% ../nbs/11d_editing.ipynb #n75bed9b
+@patch
+def read(self: FaceEditor,
+         photo,            # path, bytes, PIL picture or array
+         landmarks=None,   # 68 points in photo pixels, or a file of them; None: a detector finds them
+         index: int = 0,   # which face, 0 is the largest
+         name: str = None, # what to call the photo in messages; its path if there is one
+        ) -> Face:
+    "Open a photo and align a face of it; whatever is wrong with it raises a ValueError of one sentence."
+    name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
+    image = read_image(photo, name)
+    if landmarks is None: landmarks = find_face(image, self.detector, index, name)
+    elif isinstance(landmarks, (str, Path)): landmarks = read_landmarks(landmarks, name)
+    return align_face(image, landmarks, name, self.size)
 
-    def read_all(self,
-                 photo, name: str = None,  # as for `read`
-                ) -> list:
-        "Every face of a photo that can be edited, the largest first; those too small or turned away are skipped."
-        name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
-        image, faces, reasons = read_image(photo, name), [], []
-        for points in get_detector(self.detector).detect(image):
-            try: faces.append(align_face(image, points, name, self.size))
-            except FaceError as e: reasons.append(e)
-        if not faces: raise reasons[0] if reasons else FaceNotFound(f"{name}: no face was found.")
-        return faces
 
-    def _start(self, face):
-        "A face as an edit that did nothing yet."
-        if isinstance(face, Edited): return face
-        return Edited(face, center_crop(face.aligned, self.crop), Change.of(self.crop), face.shape)
+@patch
+def read_all(self: FaceEditor,
+             photo, name: str = None,  # as for `read`
+            ) -> list:
+    "Every face of a photo that can be edited, the largest first; those too small or turned away are skipped."
+    name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
+    image, faces, reasons = read_image(photo, name), [], []
+    for points in get_detector(self.detector).detect(image):
+        try: faces.append(align_face(image, points, name, self.size))
+        except FaceError as e: reasons.append(e)
+    if not faces: raise reasons[0] if reasons else FaceNotFound(f"{name}: no face was found.")
+    return faces
 
-    @torch.inference_mode()
-    def _generate(self, generator, face, targets, notes=None):
-        "Edits of one face towards several shapes (aligned frame), in one batch; a tuple of notes for each."
-        start, shift = self._start(face), (self.size - self.crop) // 2
-        targets = np.asarray(targets, np.float64)
-        points = torch.from_numpy(np.stack([np.broadcast_to(start.shape, targets.shape), targets]) - shift).float().to(self.device)
-        image = torch.from_numpy(np.ascontiguousarray(start.crop)).permute(2, 0, 1)[None].to(self.device)
-        edit = generator(image.expand(len(targets), -1, -1, -1), *points)
-        added = edit.residual if edit.mask is None else edit.residual * edit.mask
-        pictures, added = (x.permute(0, 2, 3, 1).float().cpu().numpy() for x in (edit.image.clamp(0, 1), added))
-        results = []
-        for picture, residual, target, said in zip(pictures, added, targets, notes or [()] * len(targets)):
-            s, t = start.shape - shift, target - shift
-            arrows = None if edit.warped is None else displacement(s, t, self.crop)
-            change = start.change.then(Change.of(self.crop, arrows, residual, face_feather(s, t, size=self.crop)))
-            results.append(Edited(start.face, picture, change, target, start.notes + said))
-        return results
+# %% ../nbs/11d_editing.ipynb #n9e8036b
+@patch
+def _start(self: FaceEditor, face):
+    "A face as an edit that did nothing yet."
+    if isinstance(face, Edited): return face
+    return Edited(face, center_crop(face.aligned, self.crop), Change.of(self.crop), face.shape)
 
-    def neutralize(self,
-                   face,  # `Face` or `Edited`
-                  ) -> Edited:
-        "Take the expression off (Eq. 1, G_N); the shape model predicts the neutral points."
-        edit = self._generate(self.model.neutralize, face, [self.shape_model.neutral(face.shape)])[0]
-        crop, where = seal_lips(edit.crop, edit.shape - (self.size - self.crop) // 2)
-        return replace(edit, crop=crop, change=edit.change.cover(crop, where))
 
-    def start(self,
-              face,               # `Face` or `Edited`
-              how: str = "auto",  # 'neutral' neutralises, 'as is' does not, 'auto' does if the points show an expression
-             ) -> Edited:
-        "The expressionless face that synthesis starts from."
-        if how not in ("auto", "neutral", "as is"): raise FaceError(f"start must be 'auto', 'neutral' or 'as is', not {how!r}.")
-        move = face.shape - self.shape_model.neutral(face.shape)
-        far = np.sqrt((move ** 2).sum(-1).mean()) > NEUTRAL * np.ptp(eye_centers(face.shape), axis=0).max()
-        return self.neutralize(face) if how == "neutral" or (how == "auto" and far) else self._start(face)
+@patch
+@torch.inference_mode()
+def _generate(self: FaceEditor, generator, face, targets, notes=None):
+    "Edits of one face towards several shapes (aligned frame), in one batch; a tuple of notes for each."
+    start, shift = self._start(face), (self.size - self.crop) // 2
+    targets = np.asarray(targets, np.float64)
+    points = torch.from_numpy(np.stack([np.broadcast_to(start.shape, targets.shape), targets]) - shift).float().to(self.device)
+    image = torch.from_numpy(np.ascontiguousarray(start.crop)).permute(2, 0, 1)[None].to(self.device)
+    edit = generator(image.expand(len(targets), -1, -1, -1), *points)
+    added = edit.residual if edit.mask is None else edit.residual * edit.mask
+    pictures, added = (x.permute(0, 2, 3, 1).float().cpu().numpy() for x in (edit.image.clamp(0, 1), added))
+    results = []
+    for picture, residual, target, said in zip(pictures, added, targets, notes or [()] * len(targets)):
+        s, t = start.shape - shift, target - shift
+        arrows = None if edit.warped is None else displacement(s, t, self.crop)
+        change = start.change.then(Change.of(self.crop, arrows, residual, face_feather(s, t, size=self.crop)))
+        results.append(Edited(start.face, picture, change, target, start.notes + said))
+    return results
 
-    def synthesize(self,
-                   face,               # `Face` or `Edited`
-                   landmarks,          # (68, 2) where the points shall be, in photo pixels
-                   start: str = "auto",# as for `start`
-                  ) -> Edited:
-        "Give the face the expression that 68 points show (Eq. 1, G_E)."
-        base = self.start(face, start)
-        points = check_points(landmarks, f"{base.face.name} (target)", base.face.photo.shape)
-        return self._generate(self.model.synthesize, base, [base.face.alignment.apply(points)])[0]
+# %% ../nbs/11d_editing.ipynb #n12c9f4c
+@patch
+def neutralize(self: FaceEditor,
+               face,  # `Face` or `Edited`
+              ) -> Edited:
+    "Take the expression off (Eq. 1, G_N); the shape model predicts the neutral points."
+    edit = self._generate(self.model.neutralize, face, [self.shape_model.neutral(face.shape)])[0]
+    crop, where = seal_lips(edit.crop, edit.shape - (self.size - self.crop) // 2)
+    return replace(edit, crop=crop, change=edit.change.cover(crop, where))
 
-    def express(self,
-                face,                    # `Face` or `Edited`
-                expression,              # a name, a mixture 'happiness=0.6,surprise@left_brow=0.4', or a dict
-                intensity: float = 1.0,  # 0 is neutral; beyond 1 is limited to what faces do, and noted
-                start: str = "auto",     # as for `start`
-               ) -> Edited:
-        "Give the face an expression by name (Eq. 10)."
-        base = self.start(face, start)
-        target, notes = mix_expressions(self.shape_model, base.shape, expression, intensity)
-        return self._generate(self.model.synthesize, base, [target], [notes])[0]
+# %% ../nbs/11d_editing.ipynb #n82fb4fb
+@patch
+def start(self: FaceEditor,
+          face,               # `Face` or `Edited`
+          how: str = "auto",  # 'neutral' neutralises, 'as is' does not, 'auto' does if the points show an expression
+         ) -> Edited:
+    "The expressionless face that synthesis starts from."
+    if how not in ("auto", "neutral", "as is"): raise FaceError(f"start must be 'auto', 'neutral' or 'as is', not {how!r}.")
+    move = face.shape - self.shape_model.neutral(face.shape)
+    far = np.sqrt((move ** 2).sum(-1).mean()) > NEUTRAL * np.ptp(eye_centers(face.shape), axis=0).max()
+    return self.neutralize(face) if how == "neutral" or (how == "auto" and far) else self._start(face)
 
-    def interpolate(self,
-                    face,                 # `Face` or `Edited`
-                    expression,           # as for `express`
-                    steps: int = 7,       # pictures from intensity `low` to `high`
-                    low: float = 0.0, high: float = 1.0,
-                    start: str = "auto",  # as for `start`
-                   ) -> list:
-        "Pictures between two intensities: the parameters p grow linearly."
-        if not 1 <= steps <= 200: raise FaceError(f"An interpolation has at least one step and at most 200, not {steps}.")
-        base = self.start(face, start)
-        return list(self.follow(base, *zip(*(mix_expressions(self.shape_model, base.shape, expression, i) for i in np.linspace(low, high, steps)))))
 
-    def follow(self,
-               base,         # `Edited`, an expressionless face from `start`
-               shapes,       # (T, 68, 2) aligned shapes to give it
-               notes=None,   # T tuples of sentences
-               batch: int = 8,
-              ):
-        "The face with one shape after the other, a few at a time: a generator of `Edited`."
-        for k in range(0, len(shapes), batch):
-            yield from self._generate(self.model.synthesize, base, shapes[k:k + batch], notes and notes[k:k + batch])
+@patch
+def express(self: FaceEditor,
+            face,                    # `Face` or `Edited`
+            expression,              # a name, a mixture 'happiness=0.6,surprise@left_brow=0.4', or a dict
+            intensity: float = 1.0,  # 0 is neutral; beyond 1 is limited to what faces do, and noted
+            start: str = "auto",     # as for `start`
+           ) -> Edited:
+    "Give the face an expression by name (Eq. 10)."
+    base = self.start(face, start)
+    target, notes = mix_expressions(self.shape_model, base.shape, expression, intensity)
+    return self._generate(self.model.synthesize, base, [target], [notes])[0]
 
-    def neutral_shape(self,
-                      face,               # `Face` or `Edited`
-                      start: str = "auto",# as for `start`
-                     ) -> Edited:
-        "The neutral face with its points detected on the picture, as the paper has it, or predicted if none is found there."
-        base = self.start(face, start)
-        if not base.change.mask.any(): return base
-        try: faces = get_detector(self.detector).detect(base.photo)
-        except DetectorMissing: faces = []
-        apart = [np.linalg.norm(f - base.landmarks, axis=-1).mean() / inter_ocular(base.landmarks) for f in faces]
-        if not faces or min(apart) > NEAR: return base
-        return replace(base, shape=base.face.alignment.apply(faces[int(np.argmin(apart))]))
+# %% ../nbs/11d_editing.ipynb #n1067cbb
+@patch
+def synthesize(self: FaceEditor,
+               face,               # `Face` or `Edited`
+               landmarks,          # (68, 2) where the points shall be, in photo pixels
+               start: str = "auto",# as for `start`
+              ) -> Edited:
+    "Give the face the expression that 68 points show (Eq. 1, G_E)."
+    base = self.start(face, start)
+    points = check_points(landmarks, f"{base.face.name} (target)", base.face.photo.shape)
+    return self._generate(self.model.synthesize, base, [base.face.alignment.apply(points)])[0]
 
-    def transfer(self,
-                 a,                   # the face that changes: `Face` or `Edited`
-                 b,                   # the face whose expression it gets
-                 start: str = "auto", # as for `start`
-                ) -> Edited:
-        "Facial expression transfer: both faces lose their expression, then a gets b's parameters (Eq. 11 to 13)."
-        neutral_a, neutral_b = self.neutral_shape(a, start), self.neutral_shape(b, start)
-        p, limited = keep_possible(self.shape_model, self.shape_model.parameters(b.shape, base=neutral_b.shape))  # Eq. 11
-        target = self.shape_model.shape(p, base=neutral_a.shape)                                              # Eq. 12
-        notes = ("The other face's expression is more than this model knows and was limited.",) if limited else ()
-        return self._generate(self.model.synthesize, neutral_a, [target], [notes])[0]                           # Eq. 13
+# %% ../nbs/11d_editing.ipynb #n976e2fa
+@patch
+def neutral_shape(self: FaceEditor,
+                  face,               # `Face` or `Edited`
+                  start: str = "auto",# as for `start`
+                 ) -> Edited:
+    "The neutral face with its points detected on the picture, as the paper has it, or predicted if none is found there."
+    base = self.start(face, start)
+    if not base.change.mask.any(): return base
+    try: faces = get_detector(self.detector).detect(base.photo)
+    except DetectorMissing: faces = []
+    apart = [np.linalg.norm(f - base.landmarks, axis=-1).mean() / inter_ocular(base.landmarks) for f in faces]
+    if not faces or min(apart) > NEAR: return base
+    return replace(base, shape=base.face.alignment.apply(faces[int(np.argmin(apart))]))
+
+
+@patch
+def transfer(self: FaceEditor,
+             a,                   # the face that changes: `Face` or `Edited`
+             b,                   # the face whose expression it gets
+             start: str = "auto", # as for `start`
+            ) -> Edited:
+    "Facial expression transfer: both faces lose their expression, then a gets b's parameters (Eq. 11 to 13)."
+    neutral_a, neutral_b = self.neutral_shape(a, start), self.neutral_shape(b, start)
+    p, limited = keep_possible(self.shape_model, self.shape_model.parameters(b.shape, base=neutral_b.shape))  # Eq. 11
+    target = self.shape_model.shape(p, base=neutral_a.shape)                                              # Eq. 12
+    notes = ("The other face's expression is more than this model knows and was limited.",) if limited else ()
+    return self._generate(self.model.synthesize, neutral_a, [target], [notes])[0]                           # Eq. 13
+
+# %% ../nbs/11d_editing.ipynb #n179cea1
+@patch
+def interpolate(self: FaceEditor,
+                face,                 # `Face` or `Edited`
+                expression,           # as for `express`
+                steps: int = 7,       # pictures from intensity `low` to `high`
+                low: float = 0.0, high: float = 1.0,
+                start: str = "auto",  # as for `start`
+               ) -> list:
+    "Pictures between two intensities: the parameters p grow linearly."
+    if not 1 <= steps <= 200: raise FaceError(f"An interpolation has at least one step and at most 200, not {steps}.")
+    base = self.start(face, start)
+    return list(self.follow(base, *zip(*(mix_expressions(self.shape_model, base.shape, expression, i) for i in np.linspace(low, high, steps)))))
+
+
+@patch
+def follow(self: FaceEditor,
+           base,         # `Edited`, an expressionless face from `start`
+           shapes,       # (T, 68, 2) aligned shapes to give it
+           notes=None,   # T tuples of sentences
+           batch: int = 8,
+          ):
+    "The face with one shape after the other, a few at a time: a generator of `Edited`."
+    for k in range(0, len(shapes), batch):
+        yield from self._generate(self.model.synthesize, base, shapes[k:k + batch], notes and notes[k:k + batch])
 
 # %% ../nbs/11d_editing.ipynb #c071
 class _Portable(torch.nn.Module):

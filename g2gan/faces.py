@@ -7,7 +7,6 @@ __all__ = ['CACHE_BYTES', 'FaceSet', 'learn_shape_model', 'FacePairs']
 
 # %% ../nbs/05b_faces.ipynb #c006
 import copy
-import importlib.resources
 from functools import cached_property
 from pathlib import Path
 
@@ -17,8 +16,9 @@ import torch
 from PIL import Image
 
 from .facesets import FaceSetError, own_neutrals, read_set, subject_rank
+from .images import ASSETS
 from .landmarks import CROP, scale_points
-from .shape_model import ShapeModel
+from .shape_model import ShapeModel, patch
 
 # %% ../nbs/05b_faces.ipynb #c011
 CACHE_BYTES = 1_000_000_000   # decoded faces are kept up to this much; beyond it they are read each time
@@ -35,7 +35,7 @@ class FaceSet:
     @classmethod
     def builtin(cls) -> 'FaceSet':
         "The rendered faces that come with the package (no network, no licence to sign)."
-        return cls(Path(str(importlib.resources.files('g2gan')))/'assets'/'faces')
+        return cls(ASSETS/'faces')
 
     def __len__(self): return len(self.table)
 
@@ -59,91 +59,6 @@ class FaceSet:
         "Names of the people, sorted."
         return sorted(self.table.subject.unique())
 
-    def image(self,
-        i: int,  # number of the face, a row of `table`
-    ) -> np.ndarray:
-        "Face i, (size, size, 3) uint8 RGB; a missing or broken file raises FaceSetError."
-        name = self.table.file_name.iat[i]
-        if (name, self.size) in self._decoded: return self._decoded[name, self.size]
-        try:
-            with Image.open(self.root/name) as file: image = file.convert('RGB')
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise FaceSetError(f'{self.root/name} cannot be read ({error}); prepare the set again.') from None
-        if image.size != (self.stored_size,)*2:
-            raise FaceSetError(f'{self.root/name} is {image.width} x {image.height} px instead of {self.stored_size}; prepare the set again.')
-        if self.size != self.stored_size: image = image.resize((self.size,)*2, Image.Resampling.LANCZOS)
-        pixels = np.asarray(image)
-        if (len(self._decoded)+1)*pixels.nbytes <= CACHE_BYTES: self._decoded[name, self.size] = pixels
-        return pixels
-
-    def tensor(self,
-        i: int,  # number of the face
-    ) -> torch.Tensor:
-        "Face i as a (3, size, size) float tensor in [0, 1]."
-        return torch.from_numpy(self.image(i).copy()).permute(2, 0, 1).float()/255
-
-    def _changed(self, **attributes):
-        other = copy.copy(self)                        # shares the decoded faces
-        for name in ('points', 'neutrals'): other.__dict__.pop(name, None)
-        other.__dict__.update(attributes)
-        return other
-
-    def subset(self,
-        mask=None,          # booleans (N,) or row numbers
-        split=None,         # 'train' or 'test'
-        expression=None,    # a name or several
-        subjects=None,      # a name or several
-    ) -> 'FaceSet':
-        "The faces that satisfy everything given; decoded faces are shared with this set."
-        keep = np.ones(len(self), bool)
-        for column, wanted in (('split', split), ('expression', expression), ('subject', subjects)):
-            if wanted is not None: keep &= self.table[column].isin([wanted] if isinstance(wanted, str) else list(wanted)).to_numpy()
-        rows = np.flatnonzero(keep)
-        if mask is not None:
-            mask = np.asarray(mask)
-            rows = np.flatnonzero(keep & mask) if mask.dtype == bool else mask[keep[mask]]
-        return self._changed(table=self.table.iloc[rows].reset_index(drop=True))
-
-    def resized(self,
-        size: int,  # pixels of the aligned face, at most what is stored
-    ) -> 'FaceSet':
-        "The same faces, served smaller (144 px become 72 for training at 64)."
-        if size > self.stored_size:
-            raise FaceSetError(f'{self.root} holds faces of {self.stored_size} px, too small for {size}; prepare it again with --size {size}.')
-        return self._changed(size=size)
-
-    def split_subjects(self,
-        holdout: float | int = 0.2,  # below 1: each person whose rank is lower; a whole number: exactly so many people
-        seed: int = 0,               # another seed, other people
-    ) -> tuple:
-        "(kept, held out) without a person in both, by `subject_rank`."
-        ranked = sorted(self.subjects, key=lambda s: subject_rank(s, seed))
-        held = [s for s in ranked if subject_rank(s, seed) < holdout] if holdout < 1 else ranked[:int(holdout)]
-        return self.subset(subjects=[s for s in ranked if s not in set(held)]), self.subset(subjects=held)
-
-    @classmethod
-    def open(cls,
-        names: str,  # 'builtin', a folder, or several of them with a + between
-    ) -> 'FaceSet':
-        "The set that a command line names."
-        sets = [cls.builtin() if name == 'builtin' else cls(name) for name in str(names).split('+')]
-        return sets[0] if len(sets) == 1 else cls.join(sets)
-
-    @classmethod
-    def join(cls,
-        sets: list,  # FaceSets of one size, with different names
-    ) -> 'FaceSet':
-        "Several sets as one; a person of 'frll' is then called 'frll/001'."
-        names = [s.name for s in sets]
-        if len({s.stored_size for s in sets}) > 1 or len(set(names)) < len(names):
-            raise FaceSetError(f"{', '.join(str(s.root) for s in sets)} cannot be joined: they need one size and different names; prepare them again with the same --size.")
-        # an absolute file name stands for itself, whatever the root
-        tables = [s.table.assign(file_name=[str((s.root/f).resolve()) for f in s.table.file_name],
-                                 subject=s.name + '/' + s.table.subject) for s in sets]
-        several = {key: '; '.join(str(s.info[key]) for s in sets if key in s.info) for key in ('source', 'licence', 'citation')}
-        info = {'name': '+'.join(names), 'sets': names, **several, 'alignment': sets[0].info['alignment']}
-        return sets[0]._changed(table=pd.concat(tables, ignore_index=True), info=info)
-
     @property
     def name(self) -> str:
         "What the set calls itself, else its folder's name."
@@ -154,6 +69,105 @@ class FaceSet:
         "The people by the set they come from: {set: [subject, ...]}."
         if 'sets' not in self.info: return {self.name: self.subjects}
         return {n: [s.removeprefix(n + '/') for s in self.subjects if s.startswith(n + '/')] for n in self.info['sets']}
+
+# %% ../nbs/05b_faces.ipynb #nc102470
+@patch
+def image(self: FaceSet,
+    i: int,  # number of the face, a row of `table`
+) -> np.ndarray:
+    "Face i, (size, size, 3) uint8 RGB; a missing or broken file raises FaceSetError."
+    name = self.table.file_name.iat[i]
+    if (name, self.size) in self._decoded: return self._decoded[name, self.size]
+    try:
+        with Image.open(self.root/name) as file: image = file.convert('RGB')
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FaceSetError(f'{self.root/name} cannot be read ({error}); prepare the set again.') from None
+    if image.size != (self.stored_size,)*2:
+        raise FaceSetError(f'{self.root/name} is {image.width} x {image.height} px instead of {self.stored_size}; prepare the set again.')
+    if self.size != self.stored_size: image = image.resize((self.size,)*2, Image.Resampling.LANCZOS)
+    pixels = np.asarray(image)
+    if (len(self._decoded)+1)*pixels.nbytes <= CACHE_BYTES: self._decoded[name, self.size] = pixels
+    return pixels
+
+
+@patch
+def tensor(self: FaceSet,
+    i: int,  # number of the face
+) -> torch.Tensor:
+    "Face i as a (3, size, size) float tensor in [0, 1]."
+    return torch.from_numpy(self.image(i).copy()).permute(2, 0, 1).float()/255
+
+# %% ../nbs/05b_faces.ipynb #n1d6c4a9
+@patch
+def _changed(self: FaceSet, **attributes):
+    other = copy.copy(self)                        # shares the decoded faces
+    for name in ('points', 'neutrals'): other.__dict__.pop(name, None)
+    other.__dict__.update(attributes)
+    return other
+
+
+@patch
+def subset(self: FaceSet,
+    mask=None,          # booleans (N,) or row numbers
+    split=None,         # 'train' or 'test'
+    expression=None,    # a name or several
+    subjects=None,      # a name or several
+) -> 'FaceSet':
+    "The faces that satisfy everything given; decoded faces are shared with this set."
+    keep = np.ones(len(self), bool)
+    for column, wanted in (('split', split), ('expression', expression), ('subject', subjects)):
+        if wanted is not None: keep &= self.table[column].isin([wanted] if isinstance(wanted, str) else list(wanted)).to_numpy()
+    rows = np.flatnonzero(keep)
+    if mask is not None:
+        mask = np.asarray(mask)
+        rows = np.flatnonzero(keep & mask) if mask.dtype == bool else mask[keep[mask]]
+    return self._changed(table=self.table.iloc[rows].reset_index(drop=True))
+
+
+@patch
+def resized(self: FaceSet,
+    size: int,  # pixels of the aligned face, at most what is stored
+) -> 'FaceSet':
+    "The same faces, served smaller (144 px become 72 for training at 64)."
+    if size > self.stored_size:
+        raise FaceSetError(f'{self.root} holds faces of {self.stored_size} px, too small for {size}; prepare it again with --size {size}.')
+    return self._changed(size=size)
+
+# %% ../nbs/05b_faces.ipynb #nccd2bf0
+@patch
+def split_subjects(self: FaceSet,
+    holdout: float | int = 0.2,  # below 1: each person whose rank is lower; a whole number: exactly so many people
+    seed: int = 0,               # another seed, other people
+) -> tuple:
+    "(kept, held out) without a person in both, by `subject_rank`."
+    ranked = sorted(self.subjects, key=lambda s: subject_rank(s, seed))
+    held = [s for s in ranked if subject_rank(s, seed) < holdout] if holdout < 1 else ranked[:int(holdout)]
+    return self.subset(subjects=[s for s in ranked if s not in set(held)]), self.subset(subjects=held)
+
+# %% ../nbs/05b_faces.ipynb #nece36e7
+@patch
+def open(cls: FaceSet,
+    names: str,  # 'builtin', a folder, or several of them with a + between
+) -> 'FaceSet':
+    "The set that a command line names."
+    sets = [cls.builtin() if name == 'builtin' else cls(name) for name in str(names).split('+')]
+    return sets[0] if len(sets) == 1 else cls.join(sets)
+
+
+@patch
+def join(cls: FaceSet,
+    sets: list,  # FaceSets of one size, with different names
+) -> 'FaceSet':
+    "Several sets as one; a person of 'frll' is then called 'frll/001'."
+    names = [s.name for s in sets]
+    if len({s.stored_size for s in sets}) > 1 or len(set(names)) < len(names):
+        raise FaceSetError(f"{', '.join(str(s.root) for s in sets)} cannot be joined: they need one size and different names; prepare them again with the same --size.")
+    # an absolute file name stands for itself, whatever the root
+    tables = [s.table.assign(file_name=[str((s.root/f).resolve()) for f in s.table.file_name],
+                             subject=s.name + '/' + s.table.subject) for s in sets]
+    several = {key: '; '.join(str(s.info[key]) for s in sets if key in s.info) for key in ('source', 'licence', 'citation')}
+    info = {'name': '+'.join(names), 'sets': names, **several, 'alignment': sets[0].info['alignment']}
+    return sets[0]._changed(table=pd.concat(tables, ignore_index=True), info=info)
 
 # %% ../nbs/05b_faces.ipynb #c052
 def learn_shape_model(
@@ -206,45 +220,51 @@ class FacePairs:
 
     def __len__(self): return len(self.expressive)
 
-    def pick(self,
-        n: int,  # number of the pair, counted from the start of training
-    ) -> tuple:
-        "(row of I_E, row of I_N, six uniform draws for `augment`) of the n-th pair of the run."
-        epoch, k = divmod(n, len(self.subjects))
-        if self._order[0] != epoch:   # each person comes once before anybody comes twice
-            self._order = epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.subjects))
-        rng = np.random.default_rng([self.seed, 1, n])
-        one_of = lambda rows: rows[rng.integers(len(rows))]
-        subject = self.subjects[self._order[1][k]]
-        expressive = one_of(self.groups[subject][one_of(sorted(self.groups[subject]))])
-        if self.paired: neutral = one_of(self.neutrals[expressive])
-        else: neutral = one_of(self.own_neutral[one_of([s for s in self.donors if s != subject])])
-        return int(expressive), int(neutral), rng.random(6, np.float32)
+# %% ../nbs/05b_faces.ipynb #n11377f3
+@patch
+def pick(self: FacePairs,
+    n: int,  # number of the pair, counted from the start of training
+) -> tuple:
+    "(row of I_E, row of I_N, six uniform draws for `augment`) of the n-th pair of the run."
+    epoch, k = divmod(n, len(self.subjects))
+    if self._order[0] != epoch:   # each person comes once before anybody comes twice
+        self._order = epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.subjects))
+    rng = np.random.default_rng([self.seed, 1, n])
+    one_of = lambda rows: rows[rng.integers(len(rows))]
+    subject = self.subjects[self._order[1][k]]
+    expressive = one_of(self.groups[subject][one_of(sorted(self.groups[subject]))])
+    if self.paired: neutral = one_of(self.neutrals[expressive])
+    else: neutral = one_of(self.own_neutral[one_of([s for s in self.donors if s != subject])])
+    return int(expressive), int(neutral), rng.random(6, np.float32)
 
-    def batch(self,
-        step: int,        # number of the training step
-        batch_size: int,  # pairs a step, over all processes together
-        rank: int = 0,    # this process
-        world: int = 1,   # number of processes; each takes batch_size/world pairs
-    ) -> dict:
-        "The pairs of one step (see `take`), or this process's share of them."
-        if batch_size < 1 or batch_size % world: raise ValueError(f'A batch of {batch_size} cannot be shared evenly by {world} processes.')
-        share = batch_size//world
-        first = step*batch_size + rank*share
-        expressive, neutral, draws = zip(*(self.pick(n) for n in range(first, first+share)))
-        return {**self.take(expressive, neutral), 'draws': torch.from_numpy(np.stack(draws))}
+# %% ../nbs/05b_faces.ipynb #nb095ee1
+@patch
+def take(self: FacePairs,
+    expressive,      # rows of I_E
+    neutral=None,    # rows of I_N; None: each one's own first neutral
+) -> dict:
+    "Chosen pairs: I_N, I_E uint8 (B,3,S,S); s_N, s_E, s_hat (expected neutral of s_E), s_T (target) float (B,68,2)."
+    expressive = list(expressive)
+    neutral = [self.neutrals[i][0] for i in expressive] if neutral is None else list(neutral)
+    s_N, s_E, s_hat = self.points[neutral], self.points[expressive], self.s_hat[expressive]
+    # Eq. 10 and 11 with the person's own neutral; unpaired it is Eq. 12 with the expected one
+    s_T = self.shape_model.transfer(s_N, s_E, s_N if self.paired else s_hat)
+    images = {k: torch.from_numpy(np.stack([self.faces.image(i) for i in rows]).transpose(0, 3, 1, 2).copy())
+              for k, rows in (('I_N', neutral), ('I_E', expressive))}
+    points = {'s_N': s_N, 's_E': s_E, 's_hat': s_hat, 's_T': s_T}
+    return {**images, **{k: torch.from_numpy(np.array(p, np.float32)) for k, p in points.items()}}
 
-    def take(self,
-        expressive,      # rows of I_E
-        neutral=None,    # rows of I_N; None: each one's own first neutral
-    ) -> dict:
-        "Chosen pairs: I_N, I_E uint8 (B,3,S,S); s_N, s_E, s_hat (expected neutral of s_E), s_T (target) float (B,68,2)."
-        expressive = list(expressive)
-        neutral = [self.neutrals[i][0] for i in expressive] if neutral is None else list(neutral)
-        s_N, s_E, s_hat = self.points[neutral], self.points[expressive], self.s_hat[expressive]
-        # Eq. 10 and 11 with the person's own neutral; unpaired it is Eq. 12 with the expected one
-        s_T = self.shape_model.transfer(s_N, s_E, s_N if self.paired else s_hat)
-        images = {k: torch.from_numpy(np.stack([self.faces.image(i) for i in rows]).transpose(0, 3, 1, 2).copy())
-                  for k, rows in (('I_N', neutral), ('I_E', expressive))}
-        points = {'s_N': s_N, 's_E': s_E, 's_hat': s_hat, 's_T': s_T}
-        return {**images, **{k: torch.from_numpy(np.array(p, np.float32)) for k, p in points.items()}}
+
+@patch
+def batch(self: FacePairs,
+    step: int,        # number of the training step
+    batch_size: int,  # pairs a step, over all processes together
+    rank: int = 0,    # this process
+    world: int = 1,   # number of processes; each takes batch_size/world pairs
+) -> dict:
+    "The pairs of one step (see `take`), or this process's share of them."
+    if batch_size < 1 or batch_size % world: raise ValueError(f'A batch of {batch_size} cannot be shared evenly by {world} processes.')
+    share = batch_size//world
+    first = step*batch_size + rank*share
+    expressive, neutral, draws = zip(*(self.pick(n) for n in range(first, first+share)))
+    return {**self.take(expressive, neutral), 'draws': torch.from_numpy(np.stack(draws))}

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .landmarks import EYE_DISTANCE, EYE_HEIGHT, write_image
+from .shape_model import patch
 
 # %% ../nbs/05a_facesets.ipynb #c025
 COLUMNS = ['file_name', 'subject', 'sequence', 'frame', 'expression', 'intensity', 'split', 'landmarks']
@@ -66,6 +67,15 @@ def read_set(
     return table.astype({'subject': str, 'sequence': str}), info
 
 # %% ../nbs/05a_facesets.ipynb #c049
+def _plain(name): return ''.join(c if c.isalnum() and c.isascii() or c in '-_' else '_' for c in str(name)) or '_'
+
+
+def _write_text(path, text):
+    part = path.with_name(f'.{path.name}-{os.getpid()}')
+    part.write_text(text, encoding='utf-8', errors='replace')
+    os.replace(part, path)
+
+# %% ../nbs/05a_facesets.ipynb #nbb3501e
 class FaceSetWriter:
     "Write a face set that may be interrupted at any moment: the image, then a line in a journal; the tables at the end."
     def __init__(self,
@@ -93,126 +103,137 @@ class FaceSetWriter:
 
     def __exit__(self, kind, error, trace): self.finish()
 
-    def _read(self):
-        records = {}
-        for path in sorted(self.journals.glob('*.jsonl')):
-            for line in path.read_text(encoding='utf-8').split('\n')[:-1]:   # what follows the last end of line is torn
-                try: record = json.loads(line); records[record['key']] = record
-                except (ValueError, KeyError): pass                          # damaged: that input is done again
-        return records
-
-    def _note(self, record):
-        with open(self.journal, 'a', encoding='utf-8') as file: file.write(json.dumps(record)+'\n')
-        self.records[record['key']] = record
-
-    def done(self,
-        key: str,         # an input, as given to add or quarantine
-        stamp: str = '',  # its size and time; another stamp means that the file has changed
-    ) -> bool:
-        "Has this input been dealt with, unchanged since, and its image written?"
-        record = self.records.get(key)
-        return bool(record and record.get('stamp', '') == stamp
-                    and ('face' not in record or (self.root/record['face']['file_name']).exists()))
-
-    def add(self,
-        image: np.ndarray,     # aligned face, (size, size, 3) uint8
-        points: np.ndarray,    # (68, 2) in its pixels
-        subject: str,          # the person
-        expression: str,       # 'neutral', 'happiness', ...
-        intensity: float = 1., # 0 to 1; a neutral face has 0 whatever is given
-        sequence: str = '',    # the film it belongs to, if any
-        frame: int = 0,        # its place there
-        split: str = 'train',  # or 'test'
-        source: str = '',      # the input it came from, for the reader of the table
-        key: str = '',         # names the input among all inputs; default: source, or what is known of the face
-        stamp: str = '',       # as for done
-        digest: str = '',      # of the input's content; equal digests are duplicates. Default: of the image
-    ) -> str:
-        "Write one face; returns its file name."
-        if np.shape(image) != (self.size, self.size, 3) or image.dtype != np.uint8:
-            raise FaceSetError(f'{source or subject}: a face must be ({self.size}, {self.size}, 3) uint8, not {np.shape(image)} {image.dtype}.')
-        key = key or source or f'{subject}/{sequence}/{expression}/{frame}/{intensity}'
-        stem = '-'.join(p for p in (expression, sequence, f'{frame:04d}') if p)
-        # the key's hash tells apart inputs whose names differ only in characters that a file name cannot have
-        name = f"images/{_plain(subject)}/{_plain(stem)}-{hashlib.sha1(key.encode('utf-8', 'replace')).hexdigest()[:6]}{self.suffix}"
-        write_image(self.root/name, image)
-        face = {'file_name': name, 'subject': str(subject), 'sequence': str(sequence), 'frame': int(frame), 'expression': expression,
-                'intensity': float(intensity if expression != 'neutral' else 0), 'split': split,
-                'landmarks': np.asarray(points, float).round(3).reshape(136).tolist(), 'source': source}
-        self._note({'key': key, 'stamp': stamp, 'digest': digest or hashlib.sha1(image.tobytes()).hexdigest(), 'face': face})
-        return name
-
-    def quarantine(self,
-        file: str,         # the input
-        reason: str,       # why it was left out: a kind, and after a colon what exactly
-        stamp: str = '',   # as for done
-    ) -> None:
-        "Note an input that is left out."
-        self._note({'key': str(file), 'stamp': stamp, 'reason': reason})
-
-    def close_input(self,
-        key: str,          # an input that gave several faces (a video), all of them added
-        stamp: str = '',   # as for done
-    ) -> None:
-        "Note that nothing more comes from this input."
-        if 'reason' not in self.records.get(key, {}): self._note({'key': str(key), 'stamp': stamp})
-
-    def sort(self,
-        records: dict,  # key -> what the journals say of it
-    ) -> tuple:
-        "(faces, left out): every input ends in one of the two, and nothing depends on the order in which they came."
-        faces, out, first = [], [], {}
-        for key in sorted(records):
-            record = records[key]
-            if 'reason' in record: out.append((key, record['reason']))
-            elif 'face' in record:
-                twin = first.setdefault(record['digest'], key)
-                if twin != key: out.append((key, f'duplicate: the same picture as {twin}'))
-                else: faces.append((key, record['face']))
-        if self.need_neutral:
-            known = {f['subject'] for _, f in faces if f['expression'] == 'neutral'}
-            out += [(k, 'subject with no neutral face') for k, f in faces if f['subject'] not in known]
-            faces = [(k, f) for k, f in faces if f['subject'] in known]
-        return sorted((f for _, f in faces), key=lambda f: f['file_name']), sorted(out)
-
-    def finish(self,
-        wanted=None,            # key -> bool: which inputs still exist; None: all in the journals
-        complete: bool = True,  # nothing is left to do, here or on another machine: images that no row names can go
-    ) -> dict:
-        "Write metadata.parquet, quarantine.csv and dataset.json from all journals; returns the counts."
-        while True:   # another machine may finish at the same moment: look again after writing
-            sizes = self._sizes()
-            self.records = self._read()
-            faces, out = self.sort({k: r for k, r in self.records.items() if wanted is None or wanted(k)})
-            self._write(faces, out)
-            if self._sizes() == sizes: break
-        self.reasons = [reason for _, reason in out]
-        named = {f['file_name'] for f in faces}
-        for path in (self.root/'images').rglob('*') if complete else ():
-            if path.is_file() and path.relative_to(self.root).as_posix() not in named: path.unlink()
-        return {'inputs': len(faces)+len(out), 'faces': len(faces), 'left out': len(out)}
-
-    def _sizes(self): return {p.name: p.stat().st_size for p in self.journals.glob('*.jsonl')}
-
-    def _write(self, faces, out):
-        table = pd.DataFrame(faces, columns=COLUMNS+['source'])
-        table['landmarks'] = [np.asarray(p, np.float32) for p in table.landmarks]
-        part = self.root/f'.metadata-{os.getpid()}.parquet'
-        table.astype({'frame': 'int64', 'intensity': 'float32'}).to_parquet(part, index=False)
-        os.replace(part, self.root/'metadata.parquet')
-        _write_text(self.root/'quarantine.csv', pd.DataFrame(out, columns=['file', 'reason']).to_csv(index=False, lineterminator='\n'))
-        alignment = {'size': self.size, 'eye_distance': EYE_DISTANCE, 'eye_height': EYE_HEIGHT}
-        _write_text(self.root/'dataset.json', json.dumps({**self.info, 'alignment': alignment, 'version': 1,
-                                                          'faces': len(faces), 'left_out': len(out)}, indent=1, ensure_ascii=False))
+# %% ../nbs/05a_facesets.ipynb #n2aa20d8
+@patch
+def _read(self: FaceSetWriter):
+    records = {}
+    for path in sorted(self.journals.glob('*.jsonl')):
+        for line in path.read_text(encoding='utf-8').split('\n')[:-1]:   # what follows the last end of line is torn
+            try: record = json.loads(line); records[record['key']] = record
+            except (ValueError, KeyError): pass                          # damaged: that input is done again
+    return records
 
 
-def _plain(name): return ''.join(c if c.isalnum() and c.isascii() or c in '-_' else '_' for c in str(name)) or '_'
+@patch
+def _note(self: FaceSetWriter, record):
+    with open(self.journal, 'a', encoding='utf-8') as file: file.write(json.dumps(record)+'\n')
+    self.records[record['key']] = record
 
 
-def _write_text(path, text):
-    part = path.with_name(f'.{path.name}-{os.getpid()}')
-    part.write_text(text, encoding='utf-8', errors='replace')
-    os.replace(part, path)
+@patch
+def done(self: FaceSetWriter,
+    key: str,         # an input, as given to add or quarantine
+    stamp: str = '',  # its size and time; another stamp means that the file has changed
+) -> bool:
+    "Has this input been dealt with, unchanged since, and its image written?"
+    record = self.records.get(key)
+    return bool(record and record.get('stamp', '') == stamp
+                and ('face' not in record or (self.root/record['face']['file_name']).exists()))
+
+# %% ../nbs/05a_facesets.ipynb #nfcd0175
+@patch
+def add(self: FaceSetWriter,
+    image: np.ndarray,     # aligned face, (size, size, 3) uint8
+    points: np.ndarray,    # (68, 2) in its pixels
+    subject: str,          # the person
+    expression: str,       # 'neutral', 'happiness', ...
+    intensity: float = 1., # 0 to 1; a neutral face has 0 whatever is given
+    sequence: str = '',    # the film it belongs to, if any
+    frame: int = 0,        # its place there
+    split: str = 'train',  # or 'test'
+    source: str = '',      # the input it came from, for the reader of the table
+    key: str = '',         # names the input among all inputs; default: source, or what is known of the face
+    stamp: str = '',       # as for done
+    digest: str = '',      # of the input's content; equal digests are duplicates. Default: of the image
+) -> str:
+    "Write one face; returns its file name."
+    if np.shape(image) != (self.size, self.size, 3) or image.dtype != np.uint8:
+        raise FaceSetError(f'{source or subject}: a face must be ({self.size}, {self.size}, 3) uint8, not {np.shape(image)} {image.dtype}.')
+    key = key or source or f'{subject}/{sequence}/{expression}/{frame}/{intensity}'
+    stem = '-'.join(p for p in (expression, sequence, f'{frame:04d}') if p)
+    # the key's hash tells apart inputs whose names differ only in characters that a file name cannot have
+    name = f"images/{_plain(subject)}/{_plain(stem)}-{hashlib.sha1(key.encode('utf-8', 'replace')).hexdigest()[:6]}{self.suffix}"
+    write_image(self.root/name, image)
+    face = {'file_name': name, 'subject': str(subject), 'sequence': str(sequence), 'frame': int(frame), 'expression': expression,
+            'intensity': float(intensity if expression != 'neutral' else 0), 'split': split,
+            'landmarks': np.asarray(points, float).round(3).reshape(136).tolist(), 'source': source}
+    self._note({'key': key, 'stamp': stamp, 'digest': digest or hashlib.sha1(image.tobytes()).hexdigest(), 'face': face})
+    return name
+
+
+@patch
+def quarantine(self: FaceSetWriter,
+    file: str,         # the input
+    reason: str,       # why it was left out: a kind, and after a colon what exactly
+    stamp: str = '',   # as for done
+) -> None:
+    "Note an input that is left out."
+    self._note({'key': str(file), 'stamp': stamp, 'reason': reason})
+
+
+@patch
+def close_input(self: FaceSetWriter,
+    key: str,          # an input that gave several faces (a video), all of them added
+    stamp: str = '',   # as for done
+) -> None:
+    "Note that nothing more comes from this input."
+    if 'reason' not in self.records.get(key, {}): self._note({'key': str(key), 'stamp': stamp})
+
+# %% ../nbs/05a_facesets.ipynb #n40eb631
+@patch
+def sort(self: FaceSetWriter,
+    records: dict,  # key -> what the journals say of it
+) -> tuple:
+    "(faces, left out): every input ends in one of the two, and nothing depends on the order in which they came."
+    faces, out, first = [], [], {}
+    for key in sorted(records):
+        record = records[key]
+        if 'reason' in record: out.append((key, record['reason']))
+        elif 'face' in record:
+            twin = first.setdefault(record['digest'], key)
+            if twin != key: out.append((key, f'duplicate: the same picture as {twin}'))
+            else: faces.append((key, record['face']))
+    if self.need_neutral:
+        known = {f['subject'] for _, f in faces if f['expression'] == 'neutral'}
+        out += [(k, 'subject with no neutral face') for k, f in faces if f['subject'] not in known]
+        faces = [(k, f) for k, f in faces if f['subject'] in known]
+    return sorted((f for _, f in faces), key=lambda f: f['file_name']), sorted(out)
+
+# %% ../nbs/05a_facesets.ipynb #n96da9e3
+@patch
+def finish(self: FaceSetWriter,
+    wanted=None,            # key -> bool: which inputs still exist; None: all in the journals
+    complete: bool = True,  # nothing is left to do, here or on another machine: images that no row names can go
+) -> dict:
+    "Write metadata.parquet, quarantine.csv and dataset.json from all journals; returns the counts."
+    while True:   # another machine may finish at the same moment: look again after writing
+        sizes = self._sizes()
+        self.records = self._read()
+        faces, out = self.sort({k: r for k, r in self.records.items() if wanted is None or wanted(k)})
+        self._write(faces, out)
+        if self._sizes() == sizes: break
+    self.reasons = [reason for _, reason in out]
+    named = {f['file_name'] for f in faces}
+    for path in (self.root/'images').rglob('*') if complete else ():
+        if path.is_file() and path.relative_to(self.root).as_posix() not in named: path.unlink()
+    return {'inputs': len(faces)+len(out), 'faces': len(faces), 'left out': len(out)}
+
+
+@patch
+def _sizes(self: FaceSetWriter): return {p.name: p.stat().st_size for p in self.journals.glob('*.jsonl')}
+
+
+@patch
+def _write(self: FaceSetWriter, faces, out):
+    table = pd.DataFrame(faces, columns=COLUMNS+['source'])
+    table['landmarks'] = [np.asarray(p, np.float32) for p in table.landmarks]
+    part = self.root/f'.metadata-{os.getpid()}.parquet'
+    table.astype({'frame': 'int64', 'intensity': 'float32'}).to_parquet(part, index=False)
+    os.replace(part, self.root/'metadata.parquet')
+    _write_text(self.root/'quarantine.csv', pd.DataFrame(out, columns=['file', 'reason']).to_csv(index=False, lineterminator='\n'))
+    alignment = {'size': self.size, 'eye_distance': EYE_DISTANCE, 'eye_height': EYE_HEIGHT}
+    _write_text(self.root/'dataset.json', json.dumps({**self.info, 'alignment': alignment, 'version': 1,
+                                                      'faces': len(faces), 'left_out': len(out)}, indent=1, ensure_ascii=False))
 
 # %% ../nbs/05a_facesets.ipynb #c067
 def subject_rank(

@@ -8,18 +8,18 @@ __all__ = ['BothWays', 'Judges', 'autocast_dtype', 'initial_generators', 'TwoPha
 # %% ../nbs/10b_phases.ipynb #c004
 import contextlib
 import copy
-import importlib.resources
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
 from .discriminators import Discriminators
-from .generators import G2GAN
+from .generators import DEFAULT_WEIGHTS, G2GAN
 from .identity import get_identity
 from .losses import (adversarial_loss_D, adversarial_loss_G, alpha2_schedule, cycle_loss, identity_loss,
                           pixel_loss, structure_loss, total_loss)
 from .settings import TrainConfig
+from .shape_model import patch
 
 # %% ../nbs/10b_phases.ipynb #c015
 class BothWays(nn.Module):
@@ -76,8 +76,7 @@ def initial_generators(
 ) -> G2GAN:
     "Fresh generators, or those of a trained model; ValueError when their form is not the one that `config` asks for."
     if not config.init: return G2GAN(config.generator)
-    shipped = str(importlib.resources.files('g2gan') / 'assets' / 'weights' / 'default')
-    model = G2GAN.from_pretrained(shipped if config.init == 'default' else config.init)
+    model = G2GAN.from_pretrained(DEFAULT_WEIGHTS if config.init == 'default' else config.init)
     if model.config != config.generator:
         raise ValueError(f"init: the generators of {config.init} are {model.config}, not {config.generator}; take the same kind, size, base, depth, max_channels and sigma.")
     return model
@@ -113,70 +112,80 @@ class TwoPhase:
 
     def autocast(self): return torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None)
 
-    def step(self, *batches):
-        "One update of all five networks; returns the terms as tensors on the device. Several batches are micro-batches."
-        totals = {}
-        for i, b in enumerate(batches):
-            with contextlib.ExitStack() as stack:
-                if i < len(batches) - 1:              # processes exchange gradients once a step
-                    for net in (self.ways, self.judges): stack.enter_context(self.accelerator.no_sync(net))
-                stack.enter_context(self.autocast())
-                fake = self.ways(b, self.config.cycle)
-                loss_G, terms = self.phase_G(b, fake)
-                self.scaler.scale(loss_G / len(batches)).backward()
-                loss_D, more = self.phase_D(b, fake)
-                self.scaler.scale(loss_D / len(batches)).backward()
-            for name, value in {**terms, **more}.items():
-                totals[name] = totals.get(name, 0) + value.detach() / len(batches)
-        totals['norm_G'], totals['norm_D'] = self.update(self.opt_G, self.G), self.update(self.opt_D, self.D)
-        self.scaler.update()
-        self.count += 1
-        self.finish(totals)
-        return totals
+# %% ../nbs/10b_phases.ipynb #n69571d8
+@patch
+def step(self: TwoPhase, *batches):
+    "One update of all five networks; returns the terms as tensors on the device. Several batches are micro-batches."
+    totals = {}
+    for i, b in enumerate(batches):
+        with contextlib.ExitStack() as stack:
+            if i < len(batches) - 1:              # processes exchange gradients once a step
+                for net in (self.ways, self.judges): stack.enter_context(self.accelerator.no_sync(net))
+            stack.enter_context(self.autocast())
+            fake = self.ways(b, self.config.cycle)
+            loss_G, terms = self.phase_G(b, fake)
+            self.scaler.scale(loss_G / len(batches)).backward()
+            loss_D, more = self.phase_D(b, fake)
+            self.scaler.scale(loss_D / len(batches)).backward()
+        for name, value in {**terms, **more}.items():
+            totals[name] = totals.get(name, 0) + value.detach() / len(batches)
+    totals['norm_G'], totals['norm_D'] = self.update(self.opt_G, self.G), self.update(self.opt_D, self.D)
+    self.scaler.update()
+    self.count += 1
+    self.finish(totals)
+    return totals
 
-    def phase_G(self, b, fake):
-        "The generators' loss, Eq. 8: the discriminators judge, but do not learn."
-        E, N = fake['E'].image, fake['N'].image
-        self.D.requires_grad_(False)                  # saves the gradients of their weights
-        terms = {'adversarial': adversarial_loss_G(self.judge(E, b['s_T'], N))}                     # Eq. 2
-        self.D.requires_grad_(True)
-        if self.config.cycle: terms['cycle'] = cycle_loss(b['I_N'], fake['rec_N'], b['I_E'], fake['rec_E'])   # Eq. 4
-        if self.F:                                                                               # Eq. 6
-            with torch.no_grad(): real = self.F(torch.cat([b['I_N'], b['I_E']]), torch.cat([b['s_N'], b['s_E']]))
-            terms['identity'] = identity_loss(real, self.F(torch.cat([E, N]), torch.cat([b['s_T'], b['s_hat']])))
-        if self.config.paired: terms['pixel'] = pixel_loss(E, b['I_E'], N, b['I_N'])             # Eq. 7
-        if self.config.paired and self.config.structure_weight:
-            terms['structure'] = structure_loss(E, b['I_E']) + structure_loss(N, b['I_N'])
-        if self.config.kind == 'warped': terms['mask'] = (fake['E'].mask.mean() + fake['N'].mask.mean()) / 2
-        c = self.config
-        loss = total_loss(terms, c.alpha1, alpha2_schedule(self.progress, 1, c.alpha2, c.alpha2_end), c.alpha3,
-                          c.alpha_adv, c.structure_weight, c.mask_weight)                        # Eq. 8
-        change = (fake['E'].image - b['I_N']).detach().abs().mean()
-        return loss, {'G': loss, **terms, 'change': change}
+# %% ../nbs/10b_phases.ipynb #na8f59e8
+@patch
+def phase_G(self: TwoPhase, b, fake):
+    "The generators' loss, Eq. 8: the discriminators judge, but do not learn."
+    E, N = fake['E'].image, fake['N'].image
+    self.D.requires_grad_(False)                  # saves the gradients of their weights
+    terms = {'adversarial': adversarial_loss_G(self.judge(E, b['s_T'], N))}                     # Eq. 2
+    self.D.requires_grad_(True)
+    if self.config.cycle: terms['cycle'] = cycle_loss(b['I_N'], fake['rec_N'], b['I_E'], fake['rec_E'])   # Eq. 4
+    if self.F:                                                                               # Eq. 6
+        with torch.no_grad(): real = self.F(torch.cat([b['I_N'], b['I_E']]), torch.cat([b['s_N'], b['s_E']]))
+        terms['identity'] = identity_loss(real, self.F(torch.cat([E, N]), torch.cat([b['s_T'], b['s_hat']])))
+    if self.config.paired: terms['pixel'] = pixel_loss(E, b['I_E'], N, b['I_N'])             # Eq. 7
+    if self.config.paired and self.config.structure_weight:
+        terms['structure'] = structure_loss(E, b['I_E']) + structure_loss(N, b['I_N'])
+    if self.config.kind == 'warped': terms['mask'] = (fake['E'].mask.mean() + fake['N'].mask.mean()) / 2
+    c = self.config
+    loss = total_loss(terms, c.alpha1, alpha2_schedule(self.progress, 1, c.alpha2, c.alpha2_end), c.alpha3,
+                      c.alpha_adv, c.structure_weight, c.mask_weight)                        # Eq. 8
+    change = (fake['E'].image - b['I_N']).detach().abs().mean()
+    return loss, {'G': loss, **terms, 'change': change}
 
-    def phase_D(self, b, fake):
-        "The discriminators' loss, Eq. 3, on the same pictures, cut off from the generators."
-        E, N = fake['E'].image.detach(), fake['N'].image.detach()
-        logits = self.judges(torch.cat([b['I_E'], E]), torch.cat([b['s_E'], b['s_T']]), torch.cat([b['I_N'], N]))
-        real, made = zip(*(l.chunk(2) for l in logits))
-        loss = adversarial_loss_D(real, made)
-        mean = lambda logits: torch.stack([l.detach().sigmoid().mean() for l in logits]).mean()
-        return loss, {'D': loss, 'D_real': mean(real), 'D_fake': mean(made)}
+# %% ../nbs/10b_phases.ipynb #n2936744
+@patch
+def phase_D(self: TwoPhase, b, fake):
+    "The discriminators' loss, Eq. 3, on the same pictures, cut off from the generators."
+    E, N = fake['E'].image.detach(), fake['N'].image.detach()
+    logits = self.judges(torch.cat([b['I_E'], E]), torch.cat([b['s_E'], b['s_T']]), torch.cat([b['I_N'], N]))
+    real, made = zip(*(l.chunk(2) for l in logits))
+    loss = adversarial_loss_D(real, made)
+    mean = lambda logits: torch.stack([l.detach().sigmoid().mean() for l in logits]).mean()
+    return loss, {'D': loss, 'D_real': mean(real), 'D_fake': mean(made)}
 
-    def update(self, optimizer, module):
-        "Moves the weights along their gradients, unless these are not finite; returns the gradient's norm. Never waits for the device."
-        self.scaler.unscale_(optimizer)
-        norm = nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
-        bad = (~norm.isfinite()).float()
-        if not self.scaler.is_enabled(): optimizer.found_inf = bad   # the fused kernel skips its update where this is 1
-        self.scaler.step(optimizer)
-        optimizer.zero_grad()
-        return norm
+# %% ../nbs/10b_phases.ipynb #n1aa2b40
+@patch
+def update(self: TwoPhase, optimizer, module):
+    "Moves the weights along their gradients, unless these are not finite; returns the gradient's norm. Never waits for the device."
+    self.scaler.unscale_(optimizer)
+    norm = nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+    bad = (~norm.isfinite()).float()
+    if not self.scaler.is_enabled(): optimizer.found_inf = bad   # the fused kernel skips its update where this is 1
+    self.scaler.step(optimizer)
+    optimizer.zero_grad()
+    return norm
 
-    def finish(self, totals):
-        "Counts skipped steps and moves the running mean of the generators."
-        bad = (~(totals['norm_G'] + totals['norm_D']).isfinite()).float()
-        self.skips = torch.stack([(self.skips[0] + 1) * bad, self.skips[1] + bad])
-        if self.config.ema:
-            memory = min(self.config.ema, (1 + self.count) / (10 + self.count))   # a short memory while everything is new
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.G.parameters()), 1 - memory)
+
+@patch
+def finish(self: TwoPhase, totals):
+    "Counts skipped steps and moves the running mean of the generators."
+    bad = (~(totals['norm_G'] + totals['norm_D']).isfinite()).float()
+    self.skips = torch.stack([(self.skips[0] + 1) * bad, self.skips[1] + bad])
+    if self.config.ema:
+        memory = min(self.config.ema, (1 + self.count) / (10 + self.count))   # a short memory while everything is new
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.G.parameters()), 1 - memory)

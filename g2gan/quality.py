@@ -6,7 +6,6 @@
 __all__ = ['Perceptual', 'Lpips', 'Inception', 'SlimLightCNN', 'Album', 'disturb', 'margin_loss', 'train_recogniser']
 
 # %% ../nbs/12b_quality.ipynb #c005
-import importlib.resources
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .faces import FaceSet
+from .images import ASSETS
 from .identity import Group, IdentityFeatures, MFM, read_state, realign
 from .landmarks import eye_centers
 
@@ -111,7 +111,7 @@ class SlimLightCNN(IdentityFeatures):
     @classmethod
     def load(cls, path=None):      # None: the weights in the package
         "Reads a file of `benchmarks/judge.py`."
-        path = Path(path) if path else Path(str(importlib.resources.files('g2gan')))/'assets'/'weights'/'judge'/'model.safetensors'
+        path = Path(path or ASSETS/'weights'/'judge'/'model.safetensors')
         judge, state = cls(), {k: v.float() if v.is_floating_point() else v for k, v in read_state(path).items()}
         shapes = lambda s: {k: tuple(v.shape) for k, v in s.items()}
         if shapes(state) != shapes(judge.state_dict()): raise ValueError(f'{path} does not hold the weights of a SlimLightCNN.')

@@ -25,6 +25,7 @@ from .editing import FaceEditor, model_folder
 from .faces import FaceSet
 from .handles import SIDE, Desk, PointCanvas, button, face_view, jpeg, studio_edit, studio_frames, studio_target, tidy_state
 from .landmarks import eye_centers
+from .shape_model import patch
 
 # %% ../nbs/14_studio.ipynb #c022
 class Studio(widgets.HBox):
@@ -50,101 +51,6 @@ class Studio(widgets.HBox):
     @property
     def canvas(self) -> PointCanvas: return self.desk.canvas
 
-    def _listen(self):
-        "What happens on which event."
-        desk = self.desk
-        desk.upload.observe(lambda c: c.new and self._attempt(self.load, bytes(c.new[0]["content"]), None, c.new[0]["name"]), "value")
-        desk.path.observe(lambda c: c.new.strip() and self._attempt(self.load, c.new.strip()), "value")
-        desk.camera.observe(lambda c: c.new and self._attempt(self.load, c.new, None, "camera"), "shot")
-        desk.camera.observe(lambda c: self._say(f"The browser gives no camera here ({c.new.split('#')[0]}); upload a photo instead.", True), "problem")
-        desk.which.observe(lambda c: c.new is not None and self._attempt(self._choose, c.new), "value")
-        for slider in [*desk.expressions.values(), *desk.shape]: slider.observe(self._slid, "value")
-        desk.start.observe(self._slid, "value")
-        desk.side.observe(lambda c: self._show_state(), "value")
-        desk.view.observe(lambda c: self._look(), "value")
-        desk.grab.observe(lambda c: setattr(self.canvas, "grab", c.new), "value")
-        desk.show.observe(lambda c: setattr(self.canvas, "show", c.new), "value")
-        self.canvas.observe(self._dragged, "drag")
-
-    def _say(self, text, bad=False):
-        colour = "#b3261e" if bad else "var(--jp-ui-font-color2,#555)"
-        self.desk.message.value = f"<div style='color:{colour};line-height:1.4;white-space:normal'>{html.escape(text)}</div>" if text else ""
-
-    def _attempt(self, action, *args):
-        "Do what a mouse asked for; what goes wrong is one sentence on the page."
-        try: return action(*args)
-        except (ValueError, OSError, MemoryError) as e: self._say(" ".join(str(e).split()) or "There is not enough memory for this.", True)
-
-    def load(self,
-             photo,           # path, bytes, PIL picture or array
-             landmarks=None,  # its 68 points; None: a detector finds all faces
-             name=None,       # what to call it in messages
-            ):
-        "Open another photo; raises a ValueError of one sentence and keeps the old one if it cannot be edited."
-        name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
-        self._faces = self.editor.read_all(photo, name) if landmarks is None else [self.editor.read(photo, landmarks, name=name)]
-        n = len(self._faces)
-        self.desk.which.options = [(f"face {i + 1} of {n}", i) for i in range(n)]
-        self.desk.which.layout.display = "none" if n == 1 else None
-        self._choose(0)
-
-    def _choose(self, i):
-        self.face, self._bases = self._faces[i], {}
-        self._state = {k: v for k, v in self._state.items() if k == "start"}
-        self._show_state()
-        self._look()
-
-    def _look(self):
-        "Show the face on its square, or the whole photo."
-        self._view = face_view(self.face, SIDE) if self.desk.view.value == "face" else shrink(self.face, SIDE)
-        with self.canvas.hold_sync():
-            self.canvas.size = [*self._view.photo.shape[1::-1]]
-            self.canvas.before = jpeg(self._view.photo)
-            self._draw()
-
-    def _base(self):
-        "The face that sliders start from; neutralised once a photo."
-        start = self._state.get("start", "auto")
-        if start not in self._bases: self._bases[start] = self.editor.start(self.face, start)
-        return self._bases[start]
-
-    def _draw(self):
-        "State -> picture."
-        self.edited = studio_edit(self.editor, self._base(), self._state | {"start": "as is"})
-        with self.canvas.hold_sync():
-            self.canvas.points = self._view.alignment.invert(self.edited.shape).round(2).tolist()
-            self.canvas.after = jpeg(self.edited.paste_into(self._view.photo, self._view.alignment))
-        self._say(" ".join(self.edited.notes))
-        self.desk.code.value = f"<pre style='white-space:pre-wrap;margin:0'>studio_edit(editor, face, {html.escape(json.dumps(self._state))})</pre>"
-
-    def _show_state(self):
-        "State -> sliders."
-        self._quiet, side = True, self.desk.side.value
-        for name, slider in self.desk.expressions.items(): slider.value = self._state.get("expressions", {}).get(f"{name}@{side}" if side else name, 0)
-        for i, slider in enumerate(self.desk.shape): slider.value = dict(enumerate(self._state.get("shape", []))).get(i, 0)
-        self.desk.start.value = self._state.get("start", "auto")
-        self._quiet = False
-
-    def _slid(self, change):
-        "Sliders -> state -> picture."
-        if self._quiet: return
-        side, n = self.desk.side.value, len(self.desk.shape)
-        here = {f"{name}@{side}" if side else name: slider.value for name, slider in self.desk.expressions.items()}
-        shape = [s.value for s in self.desk.shape] + self._state.get("shape", [])[n:]
-        self._state = tidy_state(self._state | dict(expressions=self._state.get("expressions", {}) | here, shape=shape, start=self.desk.start.value))
-        self._attempt(self._draw)
-
-    def _dragged(self, change):
-        "Dragged points -> state -> picture. A move counts from where sliders put the point, in distances between the eyes."
-        base = self._base()
-        unit = np.linalg.norm(np.subtract(*eye_centers(base.shape)))
-        before = studio_target(self.editor.shape_model, base.shape, self._state | {"points": {}})[0]
-        moves = {i: ((self._view.alignment.apply(xy) - before[int(i)]) / unit).round(4).tolist() for i, xy in change.new["to"].items()}
-        with self.canvas.hold_sync():
-            self._state = tidy_state(self._state | {"points": self._state.get("points", {}) | moves})
-            self._attempt(self._draw)
-            self.canvas.seen = change.new["serial"]
-
     @property
     def state(self) -> dict: return json.loads(json.dumps(self._state))  # a copy that nobody's change reaches
 
@@ -160,27 +66,150 @@ class Studio(widgets.HBox):
         "Back to the beginning, for this photo."
         self.state = {}
 
-    def save_picture(self,
-                     path,  # .png, .jpg, ...
-                    ):
-        "Write the whole photo with the edit."
-        self.edited.save(path)
+# %% ../nbs/14_studio.ipynb #nf954143
+@patch
+def _listen(self: Studio):
+    "What happens on which event."
+    desk = self.desk
+    desk.upload.observe(lambda c: c.new and self._attempt(self.load, bytes(c.new[0]["content"]), None, c.new[0]["name"]), "value")
+    desk.path.observe(lambda c: c.new.strip() and self._attempt(self.load, c.new.strip()), "value")
+    desk.camera.observe(lambda c: c.new and self._attempt(self.load, c.new, None, "camera"), "shot")
+    desk.camera.observe(lambda c: self._say(f"The browser gives no camera here ({c.new.split('#')[0]}); upload a photo instead.", True), "problem")
+    desk.which.observe(lambda c: c.new is not None and self._attempt(self._choose, c.new), "value")
+    for slider in [*desk.expressions.values(), *desk.shape]: slider.observe(self._slid, "value")
+    desk.start.observe(self._slid, "value")
+    desk.side.observe(lambda c: self._show_state(), "value")
+    desk.view.observe(lambda c: self._look(), "value")
+    desk.grab.observe(lambda c: setattr(self.canvas, "grab", c.new), "value")
+    desk.show.observe(lambda c: setattr(self.canvas, "show", c.new), "value")
+    self.canvas.observe(self._dragged, "drag")
 
-    def save_animation(self,
-                       path,                  # .gif, .webp or .mp4
-                       seconds: float = 2.0, fps: float = 20.0,
-                       side: int = 480,       # longer side in pixels; 0 keeps the photo's
-                      ):
-        "Write a film in which the edit comes and goes."
-        write_animation(path, studio_frames(self.editor, shrink(self.face, side), self._state, seconds, fps), fps)
+# %% ../nbs/14_studio.ipynb #n61bf296
+@patch
+def _say(self: Studio, text, bad=False):
+    colour = "#b3261e" if bad else "var(--jp-ui-font-color2,#555)"
+    self.desk.message.value = f"<div style='color:{colour};line-height:1.4;white-space:normal'>{html.escape(text)}</div>" if text else ""
 
-    def _download(self, name, save):
-        "Make a file and hand it to the browser."
-        self._say(f"Making {name} ...")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            self._attempt(lambda: save(path) or self._say(f"{name} is ready."))
-            if path.is_file(): self.canvas.send({"kind": "file", "name": name, "type": f"image/{path.suffix[1:]}"}, [path.read_bytes()])
+
+@patch
+def _attempt(self: Studio, action, *args):
+    "Do what a mouse asked for; what goes wrong is one sentence on the page."
+    try: return action(*args)
+    except (ValueError, OSError, MemoryError) as e: self._say(" ".join(str(e).split()) or "There is not enough memory for this.", True)
+
+# %% ../nbs/14_studio.ipynb #nb08a958
+@patch
+def load(self: Studio,
+         photo,           # path, bytes, PIL picture or array
+         landmarks=None,  # its 68 points; None: a detector finds all faces
+         name=None,       # what to call it in messages
+        ):
+    "Open another photo; raises a ValueError of one sentence and keeps the old one if it cannot be edited."
+    name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
+    self._faces = self.editor.read_all(photo, name) if landmarks is None else [self.editor.read(photo, landmarks, name=name)]
+    n = len(self._faces)
+    self.desk.which.options = [(f"face {i + 1} of {n}", i) for i in range(n)]
+    self.desk.which.layout.display = "none" if n == 1 else None
+    self._choose(0)
+
+
+@patch
+def _choose(self: Studio, i):
+    self.face, self._bases = self._faces[i], {}
+    self._state = {k: v for k, v in self._state.items() if k == "start"}
+    self._show_state()
+    self._look()
+
+
+@patch
+def _look(self: Studio):
+    "Show the face on its square, or the whole photo."
+    self._view = face_view(self.face, SIDE) if self.desk.view.value == "face" else shrink(self.face, SIDE)
+    with self.canvas.hold_sync():
+        self.canvas.size = [*self._view.photo.shape[1::-1]]
+        self.canvas.before = jpeg(self._view.photo)
+        self._draw()
+
+
+@patch
+def _base(self: Studio):
+    "The face that sliders start from; neutralised once a photo."
+    start = self._state.get("start", "auto")
+    if start not in self._bases: self._bases[start] = self.editor.start(self.face, start)
+    return self._bases[start]
+
+# %% ../nbs/14_studio.ipynb #nafb4862
+@patch
+def _draw(self: Studio):
+    "State -> picture."
+    self.edited = studio_edit(self.editor, self._base(), self._state | {"start": "as is"})
+    with self.canvas.hold_sync():
+        self.canvas.points = self._view.alignment.invert(self.edited.shape).round(2).tolist()
+        self.canvas.after = jpeg(self.edited.paste_into(self._view.photo, self._view.alignment))
+    self._say(" ".join(self.edited.notes))
+    self.desk.code.value = f"<pre style='white-space:pre-wrap;margin:0'>studio_edit(editor, face, {html.escape(json.dumps(self._state))})</pre>"
+
+
+@patch
+def _show_state(self: Studio):
+    "State -> sliders."
+    self._quiet, side = True, self.desk.side.value
+    for name, slider in self.desk.expressions.items(): slider.value = self._state.get("expressions", {}).get(f"{name}@{side}" if side else name, 0)
+    for i, slider in enumerate(self.desk.shape): slider.value = dict(enumerate(self._state.get("shape", []))).get(i, 0)
+    self.desk.start.value = self._state.get("start", "auto")
+    self._quiet = False
+
+# %% ../nbs/14_studio.ipynb #nf15e81b
+@patch
+def _slid(self: Studio, change):
+    "Sliders -> state -> picture."
+    if self._quiet: return
+    side, n = self.desk.side.value, len(self.desk.shape)
+    here = {f"{name}@{side}" if side else name: slider.value for name, slider in self.desk.expressions.items()}
+    shape = [s.value for s in self.desk.shape] + self._state.get("shape", [])[n:]
+    self._state = tidy_state(self._state | dict(expressions=self._state.get("expressions", {}) | here, shape=shape, start=self.desk.start.value))
+    self._attempt(self._draw)
+
+
+@patch
+def _dragged(self: Studio, change):
+    "Dragged points -> state -> picture. A move counts from where sliders put the point, in distances between the eyes."
+    base = self._base()
+    unit = np.linalg.norm(np.subtract(*eye_centers(base.shape)))
+    before = studio_target(self.editor.shape_model, base.shape, self._state | {"points": {}})[0]
+    moves = {i: ((self._view.alignment.apply(xy) - before[int(i)]) / unit).round(4).tolist() for i, xy in change.new["to"].items()}
+    with self.canvas.hold_sync():
+        self._state = tidy_state(self._state | {"points": self._state.get("points", {}) | moves})
+        self._attempt(self._draw)
+        self.canvas.seen = change.new["serial"]
+
+# %% ../nbs/14_studio.ipynb #ne345d5f
+@patch
+def save_picture(self: Studio,
+                 path,  # .png, .jpg, ...
+                ):
+    "Write the whole photo with the edit."
+    self.edited.save(path)
+
+
+@patch
+def save_animation(self: Studio,
+                   path,                  # .gif, .webp or .mp4
+                   seconds: float = 2.0, fps: float = 20.0,
+                   side: int = 480,       # longer side in pixels; 0 keeps the photo's
+                  ):
+    "Write a film in which the edit comes and goes."
+    write_animation(path, studio_frames(self.editor, shrink(self.face, side), self._state, seconds, fps), fps)
+
+
+@patch
+def _download(self: Studio, name, save):
+    "Make a file and hand it to the browser."
+    self._say(f"Making {name} ...")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        self._attempt(lambda: save(path) or self._say(f"{name} is ready."))
+        if path.is_file(): self.canvas.send({"kind": "file", "name": name, "type": f"image/{path.suffix[1:]}"}, [path.read_bytes()])
 
 # %% ../nbs/14_studio.ipynb #c044
 MAX_PHOTO = 100 * 2**20  # bytes that the page may send at once
