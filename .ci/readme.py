@@ -13,5 +13,5 @@ for cell in notebook.cells:
 text, _ = MarkdownExporter().from_notebook_node(notebook)
 # Pictures and chapters lie beside the index, one folder below the README.
 text = text.replace("](images/", "](nbs/images/").replace('src="images/', 'src="nbs/images/')
-text = text.replace("](0", "](nbs/0").replace("](1", "](nbs/1")
+text = text.replace("](0", "](nbs/0").replace("](1", "](nbs/1").replace("](../", "](")
 (root / "README.md").write_text(text.strip() + "\n", encoding="utf-8")

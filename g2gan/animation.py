@@ -68,20 +68,14 @@ def expression_frames(
     targets = [mix_expressions(editor.shape_model, base.shape, expression, i)[0] for i in curve]
     return (edit.paste_into(edit.face.photo) for edit in editor.follow(base, targets))
 
-# %% ../nbs/11e_animation.ipynb #c025
-def _pyav():
-    try: import av
-    except ImportError as e: raise AnimationError("MP4 needs PyAV: pip install 'g2gan[video]'.") from e
-    return av
-
-# %% ../nbs/11e_animation.ipynb #c026
+# %% ../nbs/11e_animation.ipynb #n6d91aac
 def _palette(stills, side=160):
     "255 colours for a whole film: k-means over eight of its pictures, made small."
     some = [s.copy() for s in stills[::-(-len(stills) // 8)]]
     for s in some: s.thumbnail((side, side))
     return Image.fromarray(np.concatenate([np.asarray(s) for s in some], 1)).quantize(255, kmeans=1)
 
-
+# %% ../nbs/11e_animation.ipynb #n9b1fa66
 def _write_stills(part, kind, frames, fps):
     "GIF or WebP by Pillow."
     stills = []
@@ -94,6 +88,12 @@ def _write_stills(part, kind, frames, fps):
         stills = [s.quantize(palette=palette, dither=Image.Dither.NONE) for s in stills]  # or moving lips stir the wall
     more = dict(disposal=1) if kind == "GIF" else dict(quality=90, method=2)
     stills[0].save(part, format=kind, save_all=True, append_images=stills[1:], duration=round(1000 / fps), loop=0, **more)
+
+# %% ../nbs/11e_animation.ipynb #na167dc2
+def _pyav():
+    try: import av
+    except ImportError as e: raise AnimationError("MP4 needs PyAV: pip install 'g2gan[video]'.") from e
+    return av
 
 
 def _write_mp4(part, frames, fps):
@@ -111,7 +111,7 @@ def _write_mp4(part, frames, fps):
             box.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         box.mux(stream.encode())
 
-
+# %% ../nbs/11e_animation.ipynb #n1f144e7
 def write_animation(
     path,               # .gif, .webp or .mp4
     frames,             # photos (H, W, 3) in [0, 1], a list or a generator
@@ -146,7 +146,7 @@ def read_video(
                 yield np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))  # phones film lying and write down the turn
     except (av.error.FFmpegError, EOFError) as e: raise AnimationError(f"{path}: is no video that can be read.") from e
 
-
+# %% ../nbs/11e_animation.ipynb #nf984177
 def video_rate(path) -> tuple:
     "Frames a second of a video, and how many there are (0 if it does not say)."
     av = _pyav()

@@ -10,15 +10,28 @@ import torch
 
 from .landmarks import center_crop, crop_points, mirror_points
 
-# %% ../nbs/05c_augmentation.ipynb #c026
+# %% ../nbs/05c_augmentation.ipynb #n2da14da
+def _places(
+    corner: torch.Tensor,    # (B, 2) left, top
+    mirrored: torch.Tensor,  # (B,) booleans
+    size: int,               # side of the source
+    crop: int,               # side of the crop
+) -> torch.Tensor:           # (B, crop*crop)
+    "Where each pixel of each crop comes from: row times size plus column in the source."
+    steps = torch.arange(crop, device=corner.device)
+    rows = corner[:, 1:] + steps                                                       # (B, crop)
+    columns = corner[:, :1] + torch.where(mirrored[:, None], steps.flip(0), steps)     # (B, crop)
+    return (rows[:, :, None]*size + columns[:, None]).flatten(1)
+
+# %% ../nbs/05c_augmentation.ipynb #n9d3c3f4
 def _light(images, u, strength):
-    # brightness, contrast, saturation; no hue, so a grey face stays grey
+    # u (B, 3) in 0 to 1: brightness, contrast, saturation; no hue, so a grey face stays grey
     bright, contrast, saturation = (1 + strength*(2*u-1)).T[..., None, None, None]
     images = (images*bright - 0.5)*contrast + 0.5
     grey = images.mean(1, keepdim=True)
     return (grey + saturation*(images-grey)).clamp(0, 1)
 
-
+# %% ../nbs/05c_augmentation.ipynb #c026
 def augment(
     batch: dict,              # of FacePairs.batch, on any device
     crop: int,                # side of the crop
@@ -33,9 +46,7 @@ def augment(
     u = u.to(device)
     corner = (u[:, :2]*(size-crop+1)).long().clamp(max=size-crop)          # (B, 2): left, top
     mirrored = (u[:, 2] < 0.5) & flip
-    steps = torch.arange(crop, device=device)
-    columns = corner[:, :1] + torch.where(mirrored[:, None], steps.flip(0), steps)
-    places = ((corner[:, 1:] + steps)[:, :, None]*size + columns[:, None]).flatten(1)[:, None].expand(-1, 3, -1)   # (B, 3, crop*crop)
+    places = _places(corner, mirrored, size, crop)[:, None].expand(-1, 3, -1)   # (B, 3, crop*crop): the same for each colour
     out = {}
     for key, value in batch.items():
         if key.startswith('I_'):

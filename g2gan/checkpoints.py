@@ -192,10 +192,10 @@ def model_card(
     record: dict,  # of `training_record`
 ) -> str:          # markdown
     "The README of a model folder: where the faces came from, how the model was trained, how good it is."
-    faces, config = record['faces'], record['config']
+    faces, config, minutes = record['faces'], record['config'], round(record['seconds'] / 60)
     lines = ['---', 'library_name: g2gan', 'license: apache-2.0', 'tags: [face, facial-expression, image-editing, gan]', '---',
              f"# G2-GAN, {config['kind']} generators, {config['size']} px", '',
-             f"Trained for {record['steps']} steps ({record['seconds'] / 60:.0f} minutes) on {faces['count']} faces of "
+             f"Trained for {record['steps']} steps ({minutes} minute{'s' * (minutes != 1)}) on {faces['count']} faces of "
              f"{sum(map(len, record['subjects'].values()))} people from {faces['name']}.", '',
              *(f'- {key}: {faces[key]}' for key in ('source', 'licence', 'citation') if key in faces), '', '## Settings', '',
              *(f'- {key}: {value}' for key, value in config.items())]

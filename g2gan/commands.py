@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .batch import Report, UsageError, each_photo, open_editor, plan, read_faces
 
-# %% ../nbs/15c_commands.ipynb #c010
+# %% ../nbs/15c_commands.ipynb #ba67cc4f
 def edit(
     photos, options,
     expression: str = "",    # a name, or a mixture like happiness=0.6,surprise@left_brow=0.4
@@ -33,7 +33,7 @@ def edit(
         return editor.synthesize(face, read_landmarks(target, face.name), options.start)
     return each_photo(photos, options, work)
 
-
+# %% ../nbs/15c_commands.ipynb #b2eb0a11
 def neutralize(photos, options):
     """Take the expression off faces.
 
@@ -41,7 +41,7 @@ def neutralize(photos, options):
     g2gan neutralize 'album/**/*.jpg' --out neutral/ --json"""
     return each_photo(photos, options, lambda editor, face: editor.neutralize(face))
 
-
+# %% ../nbs/15c_commands.ipynb #b731ca19
 def transfer(
     photos, options,
     like: str,                # photo of the face whose expression is wanted
@@ -56,7 +56,7 @@ def transfer(
         return editor.transfer(face, giver[0], options.start)
     return each_photo(photos, options, work)
 
-# %% ../nbs/15c_commands.ipynb #c022
+# %% ../nbs/15c_commands.ipynb #ba4d6012
 def interpolate(
     photos, options,
     expression: str = "happiness",  # a name or a mixture
@@ -78,7 +78,7 @@ def interpolate(
         except (ValueError, OSError, MemoryError) as e: report.failed(photo, e)
     return report.close()
 
-
+# %% ../nbs/15c_commands.ipynb #b1b82d33
 def animate(
     photos, options,
     expression: str = "happiness", # a name or a mixture, there and back
@@ -133,15 +133,15 @@ def train(
     print(trainer.export(Path(out) / "model", table))
     return trainer.exit_code
 
-# %% ../nbs/15c_commands.ipynb #c031
+# %% ../nbs/15c_commands.ipynb #b621aafc
 def evaluate(
-    models: str,                   # name=folder of each model to measure (or only the folder), with commas between
-    data: str = "builtin",         # builtin, the folder of a face set, several with + between, hub:user/name or stream:user/name; its test split is used if it has one
-    out: str = "runs/evaluation",  # where the tables go; called again, it goes on from there
-    judges: str = "dlib,fer",      # who judges identity and expression
-    detector: str = "dlib",        # for the geometry error
-    size: int = 128,               # of the pictures to judge, in pixels
-    device: str = "cpu",           # where the generators compute
+    models: str,                       # name=folder of each model to measure (or only the folder), with commas between
+    data: str = "builtin",             # builtin, the folder of a face set, several with + between, hub:user/name or stream:user/name; its test split is used if it has one
+    out: str = "runs/evaluation",      # where the tables go; called again, it goes on from there
+    judges: str = "dlib,slim,fer",     # who judges identity and expression
+    detector: str = "dlib",            # for the geometry error
+    size: int = 128,                   # of the pictures to judge, in pixels
+    device: str = "cpu",               # where the generators compute
 ):
     """Measure models as the paper's tables do.
 
@@ -154,7 +154,7 @@ def evaluate(
     print(measure(named, faces, judges.split(","), out, detector, size=size, device=device).summary())
     return 0
 
-
+# %% ../nbs/15c_commands.ipynb #b53280df
 def studio(
     photo: str = "",        # a photo to begin with; else a built-in face
     weights: str = "",      # model folder or user/repo on the hub; else the weights in the package

@@ -36,26 +36,24 @@ def demo_editor(
     trainer.fit(minutes=seconds / 60)
     return FaceEditor.from_pretrained(trainer.export(out / "model"))
 
-# %% ../nbs/15b_demo.ipynb #c008
+# %% ../nbs/15b_demo.ipynb #b6b3d9d8
 def demo_faces(
     editor: FaceEditor,
 ) -> list:
-    "The astronaut (if there is a detector) and two people of the built-in test set, smiling where they can."
+    "The astronaut (if there is a detector) and two people of the built-in test set, all of them smiling."
     from skimage.data import astronaut
-    faces = FaceSet.builtin().subset(split="test")
+    smiles = FaceSet.builtin().subset(split="test", expression="happiness")
+    smiles = smiles.subset((smiles.table.intensity == 1).to_numpy())
     try: found = [editor.read(astronaut(), name="astronaut")]
     except DetectorMissing as e: found = print(f"The astronaut is left out. {e}", file=sys.stderr) or []
-    for subject in faces.subjects[:2]:
-        person = faces.subset(subjects=subject)
-        if (person.table.expression == "happiness").any(): person = person.subset(expression="happiness")
-        found.append(editor.read(person.image(0), person.points[0], name=subject))
+    for i in (0, len(smiles) // 2): found.append(editor.read(smiles.image(i), smiles.points[i], name=smiles.table.subject.iat[i]))
     return found
 
-# %% ../nbs/15b_demo.ipynb #c010
+# %% ../nbs/15b_demo.ipynb #bce020e3
 INTENSITIES = (0.4, 0.8, 1.2)
 SIX = ("happiness", "surprise", "anger", "disgust", "fear", "sadness")
 
-
+# %% ../nbs/15b_demo.ipynb #b051abc6
 def expression_rows(
     editor: FaceEditor,
     face,         # `Face`
@@ -65,30 +63,32 @@ def expression_rows(
     "One person with all expressions at three intensities, beside the photo and its neutral version."
     neutral, pictures, titles = editor.neutralize(face), [], []
     write_image(out / f"{face.name}_neutral.png", neutral.photo)
-    for i in INTENSITIES:
+    difference = np.abs(neutral.aligned - face.aligned).clip(0, 1 / 3) * 3
+    for i, (title, picture) in zip(INTENSITIES, ((face.name, face.aligned), ("neutral", neutral.aligned), ("difference x 3", difference))):
         row = [editor.express(neutral, n, i, "as is") for n in names]
-        pictures += [e.aligned for e in (face, neutral, *row)]
-        titles += [face.name, "neutral", *(f"{n} {i:g}" for n in names)]
+        pictures += [picture, *(e.aligned for e in row)]
+        titles += [title, *(f"{n} {i:g}" for n in names)]
         if i == INTENSITIES[1]:
             for n, e in zip(names, row): write_image(out / f"{face.name}_{n}.png", e.photo)
     return pictures, titles
 
-
+# %% ../nbs/15b_demo.ipynb #bf5c7637
 def transfer_row(
     editor: FaceEditor,
     faces: list,   # of `Face`
     names: list,   # of expressions, for those who give
     columns: int,  # pictures that fit into a row
 ) -> tuple:        # pictures and titles
-    "Triples: a person, another person with an expression, and the first with the expression of the second."
+    "Twos: a person with an expression, and another one with the expression of the first."
     pictures, titles = [], []
-    for k, (a, b) in enumerate([(a, b) for a in faces for b in faces if a is not b][:columns // 3]):
-        giver = editor.express(b, names[(k + 1) % len(names)])
-        pictures += [a.aligned, giver.aligned, editor.transfer(a, giver).aligned]
-        titles += [a.name, f"{b.name}, {names[(k + 1) % len(names)]}", "transferred"]
+    for k, (a, b) in enumerate([(a, b) for a in faces for b in faces if a is not b][:columns // 2]):
+        name = names[(k + 1) % len(names)]
+        giver = editor.express(b, name)
+        pictures += [giver.aligned, editor.transfer(a, giver).aligned]
+        titles += [f"{b.name}, {name}", f"on {a.name}"]
     return pictures, titles
 
-# %% ../nbs/15b_demo.ipynb #c011
+# %% ../nbs/15b_demo.ipynb #b72b52fe
 def demonstrate(
     out="demo",                   # folder for the pictures
     weights: str = "",            # model folder or user/repo; else the weights in the package
@@ -99,10 +99,10 @@ def demonstrate(
     editor = demo_editor(out, train_seconds, weights)
     faces = demo_faces(editor)
     names = [n for n in SIX if n in editor.expressions] + ["grin_wink"]
-    parts = [expression_rows(editor, f, names, out) for f in faces] + [transfer_row(editor, faces, names[:-1], len(names) + 2)]
+    parts = [expression_rows(editor, f, names, out) for f in faces] + [transfer_row(editor, faces, names[:-1], len(names) + 1)]
     pictures, titles = (sum(x, []) for x in zip(*parts))
     data, sheet = io.BytesIO(), out / "contact_sheet.png"
-    show_images(pictures, titles=titles, ncols=len(names) + 2, size=1.2).savefig(data, format="png", dpi=100)
+    show_images(pictures, titles=titles, ncols=len(names) + 1, size=1.35).savefig(data, format="png", dpi=100)
     write_image(sheet, read_image(data.getvalue()))
     write_animation(out / "surprise.gif", expression_frames(editor, shrink(faces[0], 320), names[1 % len(names)], 2.0, 12.0), 12.0)
     print(f"{len(list(out.glob('*.png')))} pictures and an animation in {time.perf_counter() - start:.0f} seconds; open {sheet}.")

@@ -31,7 +31,7 @@ class WeightsMissing(ValueError):
 
 FILES = ("config.json", "model.safetensors", "shape_model.safetensors")
 
-
+# %% ../nbs/11d_editing.ipynb #n5d24e58
 def model_folder(
     path=None,  # None: the weights in the package; a folder; or 'user/repo' on the Hugging Face hub
 ) -> Path:
@@ -51,7 +51,6 @@ def model_folder(
 
 # %% ../nbs/11d_editing.ipynb #c022
 NEUTRAL = 0.03  # eye distances (root mean square) from the predicted neutral shape, up to which a face counts as neutral
-NEAR = 0.07      # mean distance of detected points from predicted ones, in distances of the outer eye corners, to be believed
 
 # %% ../nbs/11d_editing.ipynb #c024
 class FaceEditor:
@@ -99,20 +98,6 @@ def read(self: FaceEditor,
     elif isinstance(landmarks, (str, Path)): landmarks = read_landmarks(landmarks, name)
     return align_face(image, landmarks, name, self.size)
 
-
-@patch
-def read_all(self: FaceEditor,
-             photo, name: str = None,  # as for `read`
-            ) -> list:
-    "Every face of a photo that can be edited, the largest first; those too small or turned away are skipped."
-    name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
-    image, faces, reasons = read_image(photo, name), [], []
-    for points in get_detector(self.detector).detect(image):
-        try: faces.append(align_face(image, points, name, self.size))
-        except FaceError as e: reasons.append(e)
-    if not faces: raise reasons[0] if reasons else FaceNotFound(f"{name}: no face was found.")
-    return faces
-
 # %% ../nbs/11d_editing.ipynb #n9e8036b
 @patch
 def _start(self: FaceEditor, face):
@@ -120,7 +105,7 @@ def _start(self: FaceEditor, face):
     if isinstance(face, Edited): return face
     return Edited(face, center_crop(face.aligned, self.crop), Change.of(self.crop), face.shape)
 
-
+# %% ../nbs/11d_editing.ipynb #n0551208
 @patch
 @torch.inference_mode()
 def _generate(self: FaceEditor, generator, face, targets, notes=None):
@@ -150,7 +135,7 @@ def neutralize(self: FaceEditor,
     crop, where = seal_lips(edit.crop, edit.shape - (self.size - self.crop) // 2)
     return replace(edit, crop=crop, change=edit.change.cover(crop, where))
 
-# %% ../nbs/11d_editing.ipynb #n82fb4fb
+# %% ../nbs/11d_editing.ipynb #ndd60e77
 @patch
 def start(self: FaceEditor,
           face,               # `Face` or `Edited`
@@ -162,7 +147,7 @@ def start(self: FaceEditor,
     far = np.sqrt((move ** 2).sum(-1).mean()) > NEUTRAL * np.ptp(eye_centers(face.shape), axis=0).max()
     return self.neutralize(face) if how == "neutral" or (how == "auto" and far) else self._start(face)
 
-
+# %% ../nbs/11d_editing.ipynb #n6b0c4eb
 @patch
 def express(self: FaceEditor,
             face,                    # `Face` or `Edited`
@@ -188,6 +173,9 @@ def synthesize(self: FaceEditor,
     return self._generate(self.model.synthesize, base, [base.face.alignment.apply(points)])[0]
 
 # %% ../nbs/11d_editing.ipynb #n976e2fa
+NEAR = 0.07  # mean distance of detected points from predicted ones, in distances of the outer eye corners, to be believed
+
+
 @patch
 def neutral_shape(self: FaceEditor,
                   face,               # `Face` or `Edited`
@@ -202,7 +190,7 @@ def neutral_shape(self: FaceEditor,
     if not faces or min(apart) > NEAR: return base
     return replace(base, shape=base.face.alignment.apply(faces[int(np.argmin(apart))]))
 
-
+# %% ../nbs/11d_editing.ipynb #ne18910d
 @patch
 def transfer(self: FaceEditor,
              a,                   # the face that changes: `Face` or `Edited`
@@ -215,6 +203,18 @@ def transfer(self: FaceEditor,
     target = self.shape_model.shape(p, base=neutral_a.shape)                                              # Eq. 12
     notes = ("The other face's expression is more than this model knows and was limited.",) if limited else ()
     return self._generate(self.model.synthesize, neutral_a, [target], [notes])[0]                           # Eq. 13
+
+# %% ../nbs/11d_editing.ipynb #n099b2e8
+@patch
+def follow(self: FaceEditor,
+           base,         # `Edited`, an expressionless face from `start`
+           shapes,       # (T, 68, 2) aligned shapes to give it
+           notes=None,   # T tuples of sentences
+           batch: int = 8,
+          ):
+    "The face with one shape after the other, a few at a time: a generator of `Edited`."
+    for k in range(0, len(shapes), batch):
+        yield from self._generate(self.model.synthesize, base, shapes[k:k + batch], notes and notes[k:k + batch])
 
 # %% ../nbs/11d_editing.ipynb #n179cea1
 @patch
@@ -230,17 +230,19 @@ def interpolate(self: FaceEditor,
     base = self.start(face, start)
     return list(self.follow(base, *zip(*(mix_expressions(self.shape_model, base.shape, expression, i) for i in np.linspace(low, high, steps)))))
 
-
+# %% ../nbs/11d_editing.ipynb #nb880afd
 @patch
-def follow(self: FaceEditor,
-           base,         # `Edited`, an expressionless face from `start`
-           shapes,       # (T, 68, 2) aligned shapes to give it
-           notes=None,   # T tuples of sentences
-           batch: int = 8,
-          ):
-    "The face with one shape after the other, a few at a time: a generator of `Edited`."
-    for k in range(0, len(shapes), batch):
-        yield from self._generate(self.model.synthesize, base, shapes[k:k + batch], notes and notes[k:k + batch])
+def read_all(self: FaceEditor,
+             photo, name: str = None,  # as for `read`
+            ) -> list:
+    "Every face of a photo that can be edited, the largest first; those too small or turned away are skipped."
+    name = name or (str(photo) if isinstance(photo, (str, Path)) else "photo")
+    image, faces, reasons = read_image(photo, name), [], []
+    for points in get_detector(self.detector).detect(image):
+        try: faces.append(align_face(image, points, name, self.size))
+        except FaceError as e: reasons.append(e)
+    if not faces: raise reasons[0] if reasons else FaceNotFound(f"{name}: no face was found.")
+    return faces
 
 # %% ../nbs/11d_editing.ipynb #c071
 class _Portable(torch.nn.Module):
@@ -255,7 +257,7 @@ class _Portable(torch.nn.Module):
         mask = torch.sigmoid(drawn[:, 3:] + self.generator.config.mask_bias) if drawn.shape[1] == 4 else torch.ones_like(residual[:, :1])
         return image + mask * residual, residual, mask
 
-
+# %% ../nbs/11d_editing.ipynb #n860e16b
 def export_onnx(
     generator: torch.nn.Module,  # `G_E` or `G_N` of a G2GAN
     path,                        # the .onnx file to write

@@ -66,16 +66,24 @@ def read_set(
         raise FaceSetError(f"{about} lacks ['alignment']['size']; prepare the set again.")
     return table.astype({'subject': str, 'sequence': str}), info
 
-# %% ../nbs/05a_facesets.ipynb #c049
+# %% ../nbs/05a_facesets.ipynb #n8cd3ee8
 def _plain(name): return ''.join(c if c.isalnum() and c.isascii() or c in '-_' else '_' for c in str(name)) or '_'
 
 
+def _file_name(key, subject, expression, sequence, frame, suffix):
+    "The name of a face's file: readable, and different for different keys."
+    stem = '-'.join(p for p in (expression, sequence, f'{frame:04d}') if p)
+    # the key's hash tells apart inputs whose names differ only in characters that a file name cannot have
+    return f"images/{_plain(subject)}/{_plain(stem)}-{hashlib.sha1(key.encode('utf-8', 'replace')).hexdigest()[:6]}{suffix}"
+
+# %% ../nbs/05a_facesets.ipynb #n3672bad
 def _write_text(path, text):
+    "A text file, whole or not at all."
     part = path.with_name(f'.{path.name}-{os.getpid()}')
     part.write_text(text, encoding='utf-8', errors='replace')
     os.replace(part, path)
 
-# %% ../nbs/05a_facesets.ipynb #nbb3501e
+# %% ../nbs/05a_facesets.ipynb #n785a4f8
 class FaceSetWriter:
     "Write a face set that may be interrupted at any moment: the image, then a line in a journal; the tables at the end."
     def __init__(self,
@@ -88,22 +96,27 @@ class FaceSetWriter:
     ):
         self.root, self.info, self.size, self.suffix, self.need_neutral = Path(root), dict(info), size, suffix, need_neutral
         self.journals = self.root/'.journal'
-        for folder in (self.root/'images', self.journals): folder.mkdir(parents=True, exist_ok=True)
-        settings, path = {'size': size, 'suffix': suffix, **self.info.get('preparation', {})}, self.journals/'settings.json'
-        if path.exists() and (before := json.loads(path.read_text(encoding='utf-8'))) != settings:
-            raise FaceSetError(f'{self.root} was begun with {before}, not {settings}: choose another folder, or delete it to start anew.')
-        _write_text(path, json.dumps(settings))
         self.journal = self.journals/f'{part}.jsonl'
-        if self.journal.exists():      # a line cut short by a power cut is dropped, and its face done again
-            whole, end, torn = self.journal.read_bytes().rpartition(b'\n')
-            if torn: self.journal.write_bytes(whole+end)
+        self._begin()
         self.records = self._read()
 
     def __enter__(self): return self
 
     def __exit__(self, kind, error, trace): self.finish()
 
-# %% ../nbs/05a_facesets.ipynb #n2aa20d8
+# %% ../nbs/05a_facesets.ipynb #n9bad93d
+@patch
+def _begin(self: FaceSetWriter):
+    for folder in (self.root/'images', self.journals): folder.mkdir(parents=True, exist_ok=True)
+    settings, path = {'size': self.size, 'suffix': self.suffix, **self.info.get('preparation', {})}, self.journals/'settings.json'
+    if path.exists() and (before := json.loads(path.read_text(encoding='utf-8'))) != settings:
+        raise FaceSetError(f'{self.root} was begun with {before}, not {settings}: choose another folder, or delete it to start anew.')
+    _write_text(path, json.dumps(settings))
+    if self.journal.exists():      # a line cut short by a power cut is dropped, and its face done again
+        whole, end, torn = self.journal.read_bytes().rpartition(b'\n')
+        if torn: self.journal.write_bytes(whole+end)
+
+# %% ../nbs/05a_facesets.ipynb #nafe5af3
 @patch
 def _read(self: FaceSetWriter):
     records = {}
@@ -113,13 +126,13 @@ def _read(self: FaceSetWriter):
             except (ValueError, KeyError): pass                          # damaged: that input is done again
     return records
 
-
+# %% ../nbs/05a_facesets.ipynb #nf511ba4
 @patch
 def _note(self: FaceSetWriter, record):
     with open(self.journal, 'a', encoding='utf-8') as file: file.write(json.dumps(record)+'\n')
     self.records[record['key']] = record
 
-
+# %% ../nbs/05a_facesets.ipynb #neaaed78
 @patch
 def done(self: FaceSetWriter,
     key: str,         # an input, as given to add or quarantine
@@ -130,7 +143,7 @@ def done(self: FaceSetWriter,
     return bool(record and record.get('stamp', '') == stamp
                 and ('face' not in record or (self.root/record['face']['file_name']).exists()))
 
-# %% ../nbs/05a_facesets.ipynb #nfcd0175
+# %% ../nbs/05a_facesets.ipynb #n2bb0546
 @patch
 def add(self: FaceSetWriter,
     image: np.ndarray,     # aligned face, (size, size, 3) uint8
@@ -150,9 +163,7 @@ def add(self: FaceSetWriter,
     if np.shape(image) != (self.size, self.size, 3) or image.dtype != np.uint8:
         raise FaceSetError(f'{source or subject}: a face must be ({self.size}, {self.size}, 3) uint8, not {np.shape(image)} {image.dtype}.')
     key = key or source or f'{subject}/{sequence}/{expression}/{frame}/{intensity}'
-    stem = '-'.join(p for p in (expression, sequence, f'{frame:04d}') if p)
-    # the key's hash tells apart inputs whose names differ only in characters that a file name cannot have
-    name = f"images/{_plain(subject)}/{_plain(stem)}-{hashlib.sha1(key.encode('utf-8', 'replace')).hexdigest()[:6]}{self.suffix}"
+    name = _file_name(key, subject, expression, sequence, frame, self.suffix)
     write_image(self.root/name, image)
     face = {'file_name': name, 'subject': str(subject), 'sequence': str(sequence), 'frame': int(frame), 'expression': expression,
             'intensity': float(intensity if expression != 'neutral' else 0), 'split': split,
@@ -160,7 +171,7 @@ def add(self: FaceSetWriter,
     self._note({'key': key, 'stamp': stamp, 'digest': digest or hashlib.sha1(image.tobytes()).hexdigest(), 'face': face})
     return name
 
-
+# %% ../nbs/05a_facesets.ipynb #nd2dbaab
 @patch
 def quarantine(self: FaceSetWriter,
     file: str,         # the input
@@ -170,7 +181,7 @@ def quarantine(self: FaceSetWriter,
     "Note an input that is left out."
     self._note({'key': str(file), 'stamp': stamp, 'reason': reason})
 
-
+# %% ../nbs/05a_facesets.ipynb #n5cf48d6
 @patch
 def close_input(self: FaceSetWriter,
     key: str,          # an input that gave several faces (a video), all of them added
@@ -199,7 +210,24 @@ def sort(self: FaceSetWriter,
         faces = [(k, f) for k, f in faces if f['subject'] in known]
     return sorted((f for _, f in faces), key=lambda f: f['file_name']), sorted(out)
 
-# %% ../nbs/05a_facesets.ipynb #n96da9e3
+# %% ../nbs/05a_facesets.ipynb #ndcb38bc
+@patch
+def _write(self: FaceSetWriter, faces, out):
+    table = pd.DataFrame(faces, columns=COLUMNS+['source'])
+    table['landmarks'] = [np.asarray(p, np.float32) for p in table.landmarks]
+    part = self.root/f'.metadata-{os.getpid()}.parquet'
+    table.astype({'frame': 'int64', 'intensity': 'float32'}).to_parquet(part, index=False)
+    os.replace(part, self.root/'metadata.parquet')
+    _write_text(self.root/'quarantine.csv', pd.DataFrame(out, columns=['file', 'reason']).to_csv(index=False, lineterminator='\n'))
+    alignment = {'size': self.size, 'eye_distance': EYE_DISTANCE, 'eye_height': EYE_HEIGHT}
+    _write_text(self.root/'dataset.json', json.dumps({**self.info, 'alignment': alignment, 'version': 1,
+                                                      'faces': len(faces), 'left_out': len(out)}, indent=1, ensure_ascii=False))
+
+# %% ../nbs/05a_facesets.ipynb #n3b926b9
+@patch
+def _sizes(self: FaceSetWriter): return {p.name: p.stat().st_size for p in self.journals.glob('*.jsonl')}
+
+# %% ../nbs/05a_facesets.ipynb #n539a2fa
 @patch
 def finish(self: FaceSetWriter,
     wanted=None,            # key -> bool: which inputs still exist; None: all in the journals
@@ -217,23 +245,6 @@ def finish(self: FaceSetWriter,
     for path in (self.root/'images').rglob('*') if complete else ():
         if path.is_file() and path.relative_to(self.root).as_posix() not in named: path.unlink()
     return {'inputs': len(faces)+len(out), 'faces': len(faces), 'left out': len(out)}
-
-
-@patch
-def _sizes(self: FaceSetWriter): return {p.name: p.stat().st_size for p in self.journals.glob('*.jsonl')}
-
-
-@patch
-def _write(self: FaceSetWriter, faces, out):
-    table = pd.DataFrame(faces, columns=COLUMNS+['source'])
-    table['landmarks'] = [np.asarray(p, np.float32) for p in table.landmarks]
-    part = self.root/f'.metadata-{os.getpid()}.parquet'
-    table.astype({'frame': 'int64', 'intensity': 'float32'}).to_parquet(part, index=False)
-    os.replace(part, self.root/'metadata.parquet')
-    _write_text(self.root/'quarantine.csv', pd.DataFrame(out, columns=['file', 'reason']).to_csv(index=False, lineterminator='\n'))
-    alignment = {'size': self.size, 'eye_distance': EYE_DISTANCE, 'eye_height': EYE_HEIGHT}
-    _write_text(self.root/'dataset.json', json.dumps({**self.info, 'alignment': alignment, 'version': 1,
-                                                      'faces': len(faces), 'left_out': len(out)}, indent=1, ensure_ascii=False))
 
 # %% ../nbs/05a_facesets.ipynb #c067
 def subject_rank(

@@ -22,24 +22,30 @@ from .expressions import expression_names, mix_expressions
 from .images import ASSETS, to_uint8
 from .landmarks import POINT_GROUPS, Alignment, eye_centers
 from .photos import Edited, Face
-from .shape_model import ShapeModel
+from .shape_model import ShapeModel, patch
 
-# %% ../nbs/11f_handles.ipynb #c020
+# %% ../nbs/11f_handles.ipynb #n11ac15b
 class StateError(ValueError):
     "What should describe an edit and does not; the message is one sentence."
 
 
+def _parts(state):
+    "The three parts of a state as plain numbers, four digits each, without zeros; ValueError and the like if it is none."
+    if not set(state) <= {"expressions", "shape", "points", "start"}: raise ValueError
+    numbers = [round(float(v), 4) for v in state.get("shape", ())]
+    while numbers and not numbers[-1]: numbers.pop()
+    expressions = {str(k): round(float(v), 4) for k, v in state.get("expressions", {}).items() if v}
+    points = {str(int(k)): [round(float(x), 4), round(float(y), 4)] for k, (x, y) in state.get("points", {}).items() if x or y}
+    return dict(expressions=expressions, shape=numbers, points=points)
+
+# %% ../nbs/11f_handles.ipynb #nc867e66
 def tidy_state(
     state: dict,  # any of: expressions {name: intensity}, shape [number], points {index: [dx, dy]}, start 'auto'
 ) -> dict:        # the same without what does nothing, ready for JSON
     "A checked state; what is not understood raises `StateError`."
     try:
-        if not set(state) <= {"expressions", "shape", "points", "start"}: raise ValueError
-        numbers = [round(float(v), 4) for v in state.get("shape", ())]
-        while numbers and not numbers[-1]: numbers.pop()
-        tidy = dict(expressions={str(k): round(float(v), 4) for k, v in state.get("expressions", {}).items() if v}, shape=numbers,
-                    points={str(int(k)): [round(float(x), 4), round(float(y), 4)] for k, (x, y) in state.get("points", {}).items() if x or y})
-        if not np.isfinite([*tidy["expressions"].values(), *numbers, *np.ravel([*tidy["points"].values()])]).all(): raise ValueError
+        tidy = _parts(state)
+        if not np.isfinite([*tidy["expressions"].values(), *tidy["shape"], *np.ravel([*tidy["points"].values()])]).all(): raise ValueError
         if not all(0 <= int(k) < 68 for k in tidy["points"]): raise ValueError
     except (TypeError, ValueError, AttributeError):
         raise StateError("A state looks like {'expressions': {'happiness': 0.8}, 'shape': [0.5], 'points': {'48': [-0.1, 0.0]}, 'start': 'auto'}; "
@@ -80,7 +86,7 @@ def studio_edit(
     target, notes = studio_target(editor.shape_model, base.shape, state)
     return next(editor.follow(base, [target], [notes]))
 
-
+# %% ../nbs/11f_handles.ipynb #naf99e96
 def studio_frames(
     editor: FaceEditor,
     face,                   # `Face` or `Edited`
@@ -105,7 +111,7 @@ def face_view(
     alignment = Alignment(np.array([[k, 0, (k - 1) / 2], [0, k, (k - 1) / 2]]), face.alignment.size)  # pixel centres are integers
     return replace(face, photo=face.alignment.scaled(side).warp(face.photo), landmarks=alignment.invert(face.shape), alignment=alignment)
 
-
+# %% ../nbs/11f_handles.ipynb #n0326289
 def jpeg(
     picture: np.ndarray,  # (H, W, 3) in [0, 1]
 ) -> bytes:
@@ -119,7 +125,7 @@ GRABBED = [POINT_GROUPS[name] for name in ("right_brow", "left_brow", "nose", "r
 CLOSED = ("right_eye", "left_eye", "outer_mouth", "inner_mouth")
 LINES = [g + g[:1] * (name in CLOSED) for name, g in POINT_GROUPS.items() if name != "mouth"]
 
-
+# %% ../nbs/11f_handles.ipynb #n92128af
 class PointCanvas(anywidget.AnyWidget):
     "Before and after side by side, and 68 points that can be dragged; all places are in pixels of the picture."
     _esm = (ASSETS / "studio.js").read_text(encoding="utf-8")
@@ -134,14 +140,14 @@ class PointCanvas(anywidget.AnyWidget):
     drag = Dict({"serial": 0, "to": {}}).tag(sync=True)  # from the browser: where points were dragged to
     seen = Int(0).tag(sync=True)                  # to the browser: the serial number that was dealt with
 
-
+# %% ../nbs/11f_handles.ipynb #nbd5ec56
 class Camera(anywidget.AnyWidget):
     "A button that takes one picture, where the browser gives a camera."
     _esm = (ASSETS / "camera.js").read_text(encoding="utf-8")
     shot = Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))  # JPEG; it comes as a memoryview
     problem = Unicode().tag(sync=True)            # name of a browser's error, '#', a time
 
-# %% ../nbs/11f_handles.ipynb #c063
+# %% ../nbs/11f_handles.ipynb #n9436538
 SIDE = 384    # of the pictures in the studio, in pixels
 SHAPES = 5    # sliders for shape parameters
 
@@ -154,7 +160,7 @@ def _slider(name, low, high, step):
 def _title(text):
     return widgets.HTML(f"<div style='font:600 13px system-ui,sans-serif;margin:2px 0'>{text}</div>")
 
-
+# %% ../nbs/11f_handles.ipynb #na5fb397
 def button(
     text: str,     # on it
     tooltip: str,  # when the mouse rests on it
@@ -165,7 +171,7 @@ def button(
     button.on_click(lambda _: action())
     return button
 
-
+# %% ../nbs/11f_handles.ipynb #n7e9c5f5
 class Desk:
     "The parts of the studio that somebody sees, without what they do."
     def __init__(self,
@@ -185,15 +191,17 @@ class Desk:
         self.view = widgets.ToggleButtons(options=[("face", "face"), ("photo", "photo")], style={"button_width": "62px"})
         self.message, self.code = widgets.HTML(), widgets.HTML()
 
-    def rows(self,
-             buttons: list,  # widgets that stand below the pictures
-            ) -> tuple:      # two widgets to stand side by side
-        "Sliders on the left; on the right where a photo comes from, the pictures, and what can be done with them."
-        row = {"flex_flow": "row wrap", "align_items": "center", "width": "100%", "grid_gap": "4px"}
-        sliders = widgets.VBox([_title("Start from"), self.start, _title("Expressions, on"), self.side, *self.expressions.values(),
-                                _title("Shape of the face"), *self.shape], layout={"flex": "0 0 290px", "width": "290px"})
-        code = widgets.Accordion([self.code], titles=("The same edit in code",), selected_index=None, layout={"width": "auto"})
-        pictures = widgets.VBox([widgets.HBox([self.upload, self.camera, self.path, self.which], layout=row), self.canvas,
-                                 widgets.HBox([_title("Drag"), self.grab, self.show, _title("Show the"), self.view], layout=row),
-                                 widgets.HBox(buttons, layout=row), self.message, code], layout={"flex": "1 1 520px", "min_width": "0", "max_width": "900px"})
-        return sliders, pictures
+# %% ../nbs/11f_handles.ipynb #n453a470
+@patch
+def rows(self: Desk,
+         buttons: list,  # widgets that stand below the pictures
+        ) -> tuple:      # two widgets to stand side by side
+    "Sliders on the left; on the right where a photo comes from, the pictures, and what can be done with them."
+    row = {"flex_flow": "row wrap", "align_items": "center", "width": "100%", "grid_gap": "4px"}
+    sliders = widgets.VBox([_title("Start from"), self.start, _title("Expressions, on"), self.side, *self.expressions.values(),
+                            _title("Shape of the face"), *self.shape], layout={"flex": "0 0 290px", "width": "290px"})
+    code = widgets.Accordion([self.code], titles=("The same edit in code",), selected_index=None, layout={"width": "auto"})
+    pictures = widgets.VBox([widgets.HBox([self.upload, self.camera, self.path, self.which], layout=row), self.canvas,
+                             widgets.HBox([_title("Drag"), self.grab, self.show, _title("Show the"), self.view], layout=row),
+                             widgets.HBox(buttons, layout=row), self.message, code], layout={"flex": "1 1 520px", "min_width": "0", "max_width": "900px"})
+    return sliders, pictures

@@ -14,7 +14,17 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-# %% ../nbs/01a_images.ipynb #c010
+# %% ../nbs/01a_images.ipynb #ne667281
+def _drawable(image):
+    "An array, or a tensor (C, H, W), as an array (H, W, 3) or (H, W), clipped to its range, and the value of white."
+    if torch.is_tensor(image):  # (C, H, W) -> (H, W, C)
+        image = image.detach().cpu().movedim(0, -1) if image.ndim == 3 else image.detach().cpu()
+        image = (image.float() if image.is_floating_point() else image).numpy()
+    image = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    top = 255 if image.dtype == np.uint8 else 1
+    return image.clip(0, top), top
+
+# %% ../nbs/01a_images.ipynb #n736bb1a
 def show_images(
     images,                # list of (H, W, 3) arrays or (3, H, W) tensors, or one (B, 3, H, W) tensor; float [0, 1] or uint8
     points=None,           # list with (n, 2) points or None for each image
@@ -32,12 +42,8 @@ def show_images(
     axes = np.atleast_1d(fig.subplots(nrows, ncols)).ravel()
     for ax in axes: ax.axis("off")
     for i, (ax, image) in enumerate(zip(axes, images)):
-        if torch.is_tensor(image):  # (C, H, W) -> (H, W, C)
-            image = image.detach().cpu().movedim(0, -1) if image.ndim == 3 else image.detach().cpu()
-            image = (image.float() if image.is_floating_point() else image).numpy()
-        image = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
-        top = 255 if image.dtype == np.uint8 else 1
-        ax.imshow(image.clip(0, top), cmap="gray", vmin=0, vmax=top)
+        pixels, top = _drawable(image)
+        ax.imshow(pixels, cmap="gray", vmin=0, vmax=top)
         if points is not None and points[i] is not None:
             p = np.asarray(points[i].detach().cpu() if torch.is_tensor(points[i]) else points[i])
             ax.scatter(p[:, 0], p[:, 1], s=2 * size, c="#19e68c", edgecolors="black", linewidths=0.3)
@@ -45,7 +51,7 @@ def show_images(
     if suptitle: fig.suptitle(suptitle, fontsize=10)
     return fig
 
-# %% ../nbs/01a_images.ipynb #c020
+# %% ../nbs/01a_images.ipynb #n1282b59
 class ImageError(ValueError):
     "A picture could not be read or written; the message is one sentence that names the file."
 
@@ -66,26 +72,37 @@ def _decode(file):
         except Exception: pass  # broken EXIF data is no reason to refuse the pixels
         return picture
 
+# %% ../nbs/01a_images.ipynb #ne3cf9fe
+def _white(picture, x):
+    "The value of white in a grey PIL picture of more than 8 bits, whose pixels are x; a guess where the file does not say it."
+    if picture.mode.startswith("I;16"): return 65535
+    return next((top for top in (1, 255, 65535) if top >= x.max()), x.max())
 
+
+def _from_deep(picture):
+    "A PIL picture with 16 bits, 32 bits or a float a pixel, all of them grey, as (H, W, 3) float32 in [0, 1]."
+    x = np.nan_to_num(np.asarray(picture).astype(np.float32))
+    return np.repeat((x / _white(picture, x)).clip(0, 1)[..., None], 3, -1)
+
+# %% ../nbs/01a_images.ipynb #n9d767bc
 def _from_pil(picture):
     "A PIL picture of any mode as (H, W, 3) float32 in [0, 1]."
-    if picture.mode[0] in "IF":  # 16 bits, 32 bits or a float a pixel, grey
-        x = np.nan_to_num(np.asarray(picture).astype(np.float32))
-        top = 65535 if picture.mode.startswith("I;16") else min(t for t in (1, 255, 65535, x.max()) if t >= x.max())
-        return np.repeat((x / top).clip(0, 1)[..., None], 3, -1)
+    if picture.mode[0] in "IF": return _from_deep(picture)
     if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         picture = picture.convert("RGBA")  # what is transparent becomes white
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     picture = picture if picture.mode == "RGB" else picture.convert("RGB")  # converting RGB to RGB would copy it
     return np.multiply(np.asarray(picture), np.float32(1 / 255), dtype=np.float32)
 
-
+# %% ../nbs/01a_images.ipynb #n9cbc4c8
 def _from_array(x, name):
-    "A numpy image of any common type as (H, W, 3) float32 in [0, 1]."
+    "A numpy image, bool, uint8, uint16 or float, as (H, W, 3) float32 in [0, 1]."
     x = x[..., None] if x.ndim == 2 else x
     if x.ndim != 3 or x.shape[2] not in (1, 3, 4) or x.size == 0 or x.dtype.kind not in "buif":
         raise ImageError(f"{name}: an image array has the shape (H, W, 3), not {x.shape} of {x.dtype}.")
-    if x.dtype.kind in "ui": x = x / np.float32(255 if x.dtype == np.uint8 else 65535)
+    if x.dtype.kind in "ui":
+        if x.dtype not in (np.uint8, np.uint16): raise ImageError(f"{name}: an image of whole numbers is uint8 or uint16, not {x.dtype}.")
+        x = x / np.float32(np.iinfo(x.dtype).max)
     x = x.astype(np.float32, copy=False)
     if not (x.min() >= -0.5 and x.max() <= 1.5): raise ImageError(f"{name}: a float image has values between 0 and 1.")
     if x.shape[2] == 4: x = x[..., :3] * x[..., 3:] + 1 - x[..., 3:]
@@ -112,7 +129,7 @@ def read_image(
     except Exception as e:  # Pillow's decoders raise a dozen kinds of error on broken files
         raise ImageError(f"{name}: the picture is damaged and cannot be read ({e}).") from e
 
-# %% ../nbs/01a_images.ipynb #c029
+# %% ../nbs/01a_images.ipynb #nac1d911
 def to_uint8(
     image: np.ndarray,  # (H, W, ...) float in [0, 1] (clipped; NaN becomes 0) or uint8
 ) -> np.ndarray:        # the same shape, uint8
@@ -123,7 +140,7 @@ def to_uint8(
         out[y:y + 256] = np.rint(np.nan_to_num(image[y:y + 256]).clip(0, 1) * 255)
     return out
 
-
+# %% ../nbs/01a_images.ipynb #nb171bc4
 def write_image(
     path,   # where to; the ending chooses the format (.png, .jpg, .webp ...)
     image,  # (H, W, 3) array or (3, H, W) tensor, float in [0, 1] or uint8

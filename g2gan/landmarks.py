@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['POINT_GROUPS', 'EYE_DISTANCE', 'EYE_HEIGHT', 'ALIGNED', 'CROP', 'MIRROR', 'eye_centers', 'inter_ocular', 'Alignment',
-           'align_by_eyes', 'scale_points', 'crop_points', 'center_crop', 'mirror_points', 'DetectorMissing',
+           'align_by_eyes', 'scale_points', 'center_crop', 'crop_points', 'mirror_points', 'DetectorMissing',
            'DlibDetector', 'FaceAlignmentDetector', 'FaceNotFound', 'LandmarkDetector', 'find_face', 'get_detector',
            'ImageError', 'read_image', 'show_images', 'to_uint8', 'write_image']
 
@@ -30,25 +30,37 @@ POINT_GROUPS = dict(
     right_eye=[*range(36, 42)], left_eye=[*range(42, 48)], outer_mouth=[*range(48, 60)],
     inner_mouth=[*range(60, 68)], mouth=[*range(48, 68)])
 
-# %% ../nbs/01c_landmarks.ipynb #c019
-EYE_DISTANCE, EYE_HEIGHT = 0.30, 0.35  # between the eye centres, and of their line, as parts of the frame's side
-ALIGNED, CROP = 144, 128               # side of the paper's aligned picture, and of the part of it that a network sees
-
-
+# %% ../nbs/01c_landmarks.ipynb #na3f554b
 def eye_centers(
     points,  # (..., 68, 2) array or tensor
 ):
     "Centres of the subject's right and left eye, (..., 2, 2): the mean of an eye's two corners, which a blink does not move."
     return (points[..., [36, 42], :] + points[..., [39, 45], :]) / 2
 
-
+# %% ../nbs/01c_landmarks.ipynb #n85d6577
 def inter_ocular(
     points,  # (..., 68, 2) array or tensor
 ):
     "Distance of the outer eye corners (points 36 and 45), (...): the usual unit for errors of landmarks."
     return ((points[..., 36, :] - points[..., 45, :]) ** 2).sum(-1) ** 0.5
 
-# %% ../nbs/01c_landmarks.ipynb #c031
+# %% ../nbs/01c_landmarks.ipynb #n2684cce
+EYE_DISTANCE, EYE_HEIGHT = 0.30, 0.35  # between the eye centres, and of their line, as parts of the frame's side
+ALIGNED, CROP = 144, 128               # side of the paper's aligned picture, and of the part of it that a network sees
+
+# %% ../nbs/01c_landmarks.ipynb #ncec8905
+def _block_means(image, corners, block):
+    "The part of `image` around `corners`, each block x block pixels averaged to one, and the (x, y) where it begins."
+    last = np.array(image.shape[1::-1]) - 1
+    x0, y0 = corners.min(0).clip(0, last).astype(int) // block * block
+    x1, y1 = corners.max(0).clip(0, last).astype(int) + 1
+    piece = image[y0:y1, x0:x1] / np.float32(255) if image.dtype == np.uint8 else image[y0:y1, x0:x1]
+    if block > 1:  # repeat the last row and column, so that whole blocks cover the piece
+        piece = np.pad(piece, ((0, -(y1 - y0) % block), (0, -(x1 - x0) % block), (0, 0)), mode="edge")
+        piece = piece.reshape(len(piece) // block, block, -1, block, 3).mean((1, 3))
+    return np.ascontiguousarray(piece, np.float32), np.array([x0, y0])
+
+# %% ../nbs/01c_landmarks.ipynb #nf880570
 @dataclass(frozen=True, eq=False)
 class Alignment:
     "A similarity from a photo's pixels to an upright square frame of `size` pixels in which the eyes have fixed places."
@@ -74,28 +86,18 @@ class Alignment:
         image: np.ndarray,  # (H, W, 3) photo, float in [0, 1] or uint8
     ) -> np.ndarray:        # (size, size, 3) float32 in [0, 1]
         "The aligned face out of a photo of any resolution, without aliasing; beyond the photo's border its edge is repeated."
-        ends = [-3, self.size + 2]
-        block = max(1, int(0.5 / self.scale))
+        margin = 3                                  # pixels around the frame that cubic interpolation may look at
+        ends = [-margin, self.size - 1 + margin]
+        block = max(1, int(0.5 / self.scale))       # leaves about two pixels for each aligned one
         piece, start = _block_means(image, self.invert([(x, y) for x in ends for y in ends]), block)
-        fine = self.scaled(2 * self.size)
+        fine = self.scaled(2 * self.size)           # twice the frame's pixels, to be averaged at the end
         y, x = np.mgrid[:fine.size, :fine.size]
-        grid = (fine.invert(np.stack([x, y], -1)) + 0.5 - start) / block                 # in pixel edges of the piece
-        grid = torch.from_numpy(grid / piece.shape[1::-1] * 2 - 1)[None].float()         # grid_sample wants -1 to 1
+        places = fine.invert(np.stack([x, y], -1))                                       # in photo pixels
+        places = (places + 0.5 - start) / block                                          # in the piece, 0 at its left edge
+        grid = torch.from_numpy(places / piece.shape[1::-1] * 2 - 1)[None].float()       # grid_sample wants -1 to 1
         pixels = torch.from_numpy(piece).permute(2, 0, 1)[None]                          # (1, 3, h, w)
         out = F.grid_sample(pixels, grid, mode="bicubic", padding_mode="border", align_corners=False)
         return np.ascontiguousarray(F.avg_pool2d(out, 2)[0].permute(1, 2, 0).clamp(0, 1).numpy())
-
-
-def _block_means(image, corners, block):
-    "The part of `image` around `corners`, each block x block pixels averaged to one, and the (x, y) where it begins."
-    last = np.array(image.shape[1::-1]) - 1
-    x0, y0 = corners.min(0).clip(0, last).astype(int) // block * block
-    x1, y1 = corners.max(0).clip(0, last).astype(int) + 1
-    piece = image[y0:y1, x0:x1] / np.float32(255) if image.dtype == np.uint8 else image[y0:y1, x0:x1]
-    if block > 1:  # repeat the last row and column, so that whole blocks cover the piece
-        piece = np.pad(piece, ((0, -(y1 - y0) % block), (0, -(x1 - x0) % block), (0, 0)), mode="edge")
-        piece = piece.reshape(len(piece) // block, block, -1, block, 3).mean((1, 3))
-    return np.ascontiguousarray(piece, np.float32), np.array([x0, y0])
 
 # %% ../nbs/01c_landmarks.ipynb #c032
 def align_by_eyes(
@@ -111,7 +113,7 @@ def align_by_eyes(
     b = complex((0.5 - EYE_DISTANCE / 2) * size - 0.5, EYE_HEIGHT * size - 0.5) - a * right
     return Alignment(np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), int(size))
 
-# %% ../nbs/01c_landmarks.ipynb #c045
+# %% ../nbs/01c_landmarks.ipynb #nf4b65ee
 def scale_points(
     points,      # (..., 2) array or tensor, pixels of a square frame of `old` pixels
     old: float,  # side of the frame now
@@ -120,16 +122,7 @@ def scale_points(
     "Points after their frame is resized. The frame's corner at -0.5 stays: half a pixel is added before and taken off after."
     return (points + 0.5) * (new / old) - 0.5
 
-
-def crop_points(
-    points,     # (..., 2) array or tensor, pixels of a square frame of `size` pixels
-    size: int,  # side of the frame
-    crop: int,  # side of its central crop
-):
-    "Points in the central crop that `center_crop` takes out of a square frame."
-    return points - (size - crop) // 2
-
-
+# %% ../nbs/01c_landmarks.ipynb #ne8b8347
 def center_crop(
     image,      # (..., H, W, C) array or (..., C, H, W) tensor
     crop: int,  # side of the crop; not larger than H or W
@@ -141,14 +134,23 @@ def center_crop(
     window = (..., slice(y, y + crop), slice(x, x + crop))
     return image[window] if torch.is_tensor(image) else image[window + (slice(None),)]
 
-# %% ../nbs/01c_landmarks.ipynb #c053
+
+def crop_points(
+    points,     # (..., 2) array or tensor, pixels of a square frame of `size` pixels
+    size: int,  # side of the frame
+    crop: int,  # side of its central crop
+):
+    "Points in the central crop that `center_crop` takes out of a square frame."
+    return points - (size - crop) // 2
+
+# %% ../nbs/01c_landmarks.ipynb #n882522d
 MIRROR = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,  # jaw, brows, nose
      45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,                              # eyes
      54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55,                              # outer lips
      64, 63, 62, 61, 60, 67, 66, 65])                                             # inner lips
 
-
+# %% ../nbs/01c_landmarks.ipynb #nc8b8845
 def mirror_points(
     points,      # (..., 68, 2) array or tensor, pixels
     width: int,  # width in pixels of the picture in which they lie

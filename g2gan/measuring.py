@@ -6,7 +6,7 @@
 __all__ = ['TASKS', 'CHUNK', 'LEVELS', 'EvaluationError', 'check_subjects', 'Pairs', 'edit', 'measure_images', 'ask_judges',
            'fingerprint', 'measure', 'measure_intensity']
 
-# %% ../nbs/13c_measuring.ipynb #c005
+# %% ../nbs/13c_measuring.ipynb #n6b00d3b
 import hashlib, inspect, json, os, re, sys
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from .faces import FacePairs, FaceSet
 from .judges import FER_CLASSES
 from .metrics import geometry_error, regions, spearman, ssim_map
 from .scores import mean_inside, psnr
+from .shape_model import patch
 
-# %% ../nbs/13c_measuring.ipynb #c009
+# %% ../nbs/13c_measuring.ipynb #n8dd35f6
 class EvaluationError(ValueError):
     "An evaluation that would mean nothing; the message says why and what to do."
 
@@ -31,7 +32,7 @@ class EvaluationError(ValueError):
 TASKS = ('synthesis', 'removal')
 CHUNK = 32                                     # pairs measured between two files on disk
 
-
+# %% ../nbs/13c_measuring.ipynb #nd046e31
 def check_subjects(
     method: Method,     # knows whom it was trained on
     faces: FaceSet,     # the faces that it is to be judged on
@@ -45,7 +46,7 @@ def check_subjects(
         raise EvaluationError(f"{method.name} was trained on {len(seen)} of the {len(judged)} people it is to be judged on "
                               f"({', '.join(seen[:3])}{' ...' if len(seen) > 3 else ''}): judge it on the test split.")
 
-# %% ../nbs/13c_measuring.ipynb #c016
+# %% ../nbs/13c_measuring.ipynb #n1a1023c
 class Pairs:
     "Every expressive face with its own neutral, in the order of file names, at the size of the pictures to judge."
     def __init__(self,
@@ -61,13 +62,15 @@ class Pairs:
 
     def __len__(self): return len(self.table)
 
-    def batch(self, start: int, stop: int) -> dict:
-        "Pairs start to stop-1: the tensors of `center(FacePairs.take(...))`, and 'label' and 'intensity'."
-        rows = self.table.iloc[start:stop]
-        return {**center(self.pairs.take(self.pairs.expressive[start:stop]), self.size),
-                'label': list(rows.expression), 'intensity': torch.tensor(rows.intensity.to_numpy(np.float32))}
+# %% ../nbs/13c_measuring.ipynb #nf1747f7
+@patch
+def batch(self: Pairs, start: int, stop: int) -> dict:
+    "Pairs start to stop-1: the tensors of `center(FacePairs.take(...))`, and 'label' and 'intensity'."
+    rows = self.table.iloc[start:stop]
+    return {**center(self.pairs.take(self.pairs.expressive[start:stop]), self.size),
+            'label': list(rows.expression), 'intensity': torch.tensor(rows.intensity.to_numpy(np.float32))}
 
-# %% ../nbs/13c_measuring.ipynb #c020
+# %% ../nbs/13c_measuring.ipynb #n08ec54d
 @torch.no_grad()
 def edit(
     method: Method,
@@ -85,7 +88,7 @@ def edit(
         out.append(image.clamp(0, 1))
     return torch.cat(out)
 
-
+# %% ../nbs/13c_measuring.ipynb #n57c4d3c
 def measure_images(
     task: str,
     result: torch.Tensor,  # (B, 3, S, S)
@@ -123,19 +126,57 @@ def ask_judges(
         else: columns.update({f'{judge.name}:{c}': answers[:, i].astype(np.float64) for i, c in enumerate(FER_CLASSES)})
     return columns, features
 
-# %% ../nbs/13c_measuring.ipynb #c030
+# %% ../nbs/13c_measuring.ipynb #nbd9583e
 def fingerprint(faces: FaceSet, method: Method, judges: list, size: int) -> str:
     "Changes when anything does that the measurements depend on: faces, method, judges, size, and the code itself."
     t = faces.table.sort_values('file_name')
     modules = ['generators', 'warping', 'heatmaps', 'identity', 'metrics', 'scores', 'quality', 'judges', 'baselines']
     own = type(method).__module__                 # ExprGAN's code, for one
-    sources = [inspect.getsource(sys.modules[m]) for m in [f'g2gan.{m}' for m in modules] + [own]*own.startswith('g2gan.')]
-    digest = hashlib.sha256(json.dumps([method.version, size, [j.version for j in judges], faces.name, sources,
-                                        t[['file_name', 'subject', 'sequence', 'expression']].astype(str).to_numpy().tolist()]).encode())
+    if own.startswith('g2gan.'): modules = [*modules, own.removeprefix('g2gan.')]
+    sources = [inspect.getsource(sys.modules[f'g2gan.{m}']) for m in modules]
+    which = t[['file_name', 'subject', 'sequence', 'expression']].astype(str).to_numpy().tolist()
+    digest = hashlib.sha256(json.dumps([method.version, size, [j.version for j in judges], faces.name, sources, which]).encode())
     digest.update(np.stack(t.landmarks).astype(np.float32).tobytes() if len(t) else b'')
     return digest.hexdigest()[:16]
 
-# %% ../nbs/13c_measuring.ipynb #c033
+# %% ../nbs/13c_measuring.ipynb #n52c1cb1
+def _place(folder, method, faces, judges, size):
+    "The folder of one measurement; its name holds the fingerprint."
+    name = re.sub(r'[^A-Za-z0-9_.-]', '_', method.name)
+    place = Path(folder)/'parts'/f'{name}-{fingerprint(faces, method, judges, size)}'
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+# %% ../nbs/13c_measuring.ipynb #n3693808
+def _write_part(path, arrays):
+    "Whole or not at all, so that an interruption leaves nothing half-written."
+    part = path.with_name(f'.{path.stem}-{os.getpid()}.npz')
+    np.savez(part, **arrays)
+    os.replace(part, path)
+
+# %% ../nbs/13c_measuring.ipynb #n659d5ae
+def _measure_chunk(method, truth, own, start, stop, judges, batch_size):
+    b = truth.batch(start, stop)
+    small = b if own is truth else own.batch(start, stop)
+    out = {}
+    for task in TASKS:
+        result = edit(method, task, small, truth.size, batch_size)
+        wanted = ('I_E', 's_E') if task == 'synthesis' else ('I_N', 's_N')
+        columns, features = ask_judges(result, b[wanted[1]], judges, batch_size, b[wanted[0]])
+        columns |= measure_images(task, result, b)
+        out |= {f'{task}|column|{k}': v for k, v in columns.items()} | {f'{task}|features|{k}': v for k, v in features.items()}
+    return out
+
+# %% ../nbs/13c_measuring.ipynb #ncbc180e
+def _gather(parts, table, name):
+    rows, features = [], {}
+    for task in TASKS:
+        join = lambda what: {k.split('|')[2]: np.concatenate([p[k] for p in parts]) for k in parts[0] if k.startswith(f'{task}|{what}|')}
+        rows.append(table.assign(method=name, task=task, **join('column')))
+        for judge, values in join('features').items(): features.setdefault(judge, []).append(values)
+    return pd.concat(rows, ignore_index=True), {j: np.concatenate(v) for j, v in features.items()}
+
+# %% ../nbs/13c_measuring.ipynb #nffb9f0f
 def measure(
     method: Method,          # what edits
     faces: FaceSet,          # test faces
@@ -151,10 +192,7 @@ def measure(
     check_subjects(method, faces)
     truth = Pairs(faces, method.shape_model or shape_model, size)
     own = truth if method.size in (None, size) else Pairs(faces, method.shape_model or shape_model, method.size)
-    mark = fingerprint(faces, method, judges, size)
-    folder = Path(folder)/'parts'/f"{_plain(method.name)}-{mark}"
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = []
+    folder, parts = _place(folder, method, faces, judges, size), []
     for start in tqdm(range(0, len(truth), chunk), desc=method.name, disable=not progress, leave=False):
         stop = min(start + chunk, len(truth))
         path = folder/f'{start:06d}-{stop:06d}.npz'
@@ -162,41 +200,21 @@ def measure(
         with np.load(path) as part: parts.append(dict(part))
     return _gather(parts, truth.table, method.name)
 
-
-def _measure_chunk(method, truth, own, start, stop, judges, batch_size):
-    b = truth.batch(start, stop)
-    small = b if own is truth else own.batch(start, stop)
-    out = {}
-    for task in TASKS:
-        result = edit(method, task, small, truth.size, batch_size)
-        columns, features = ask_judges(result, b['s_E' if task == 'synthesis' else 's_N'], judges, batch_size, b['I_E' if task == 'synthesis' else 'I_N'])
-        columns |= measure_images(task, result, b)
-        out |= {f'{task}|column|{k}': v for k, v in columns.items()} | {f'{task}|features|{k}': v for k, v in features.items()}
-    return out
-
-
-def _plain(name): return re.sub(r'[^A-Za-z0-9_.-]', '_', name)
-
-
-def _write_part(path, arrays):
-    "Whole or not at all, so that an interruption leaves nothing half-written."
-    part = path.with_name(f'.{path.stem}-{os.getpid()}.npz')
-    np.savez(part, **arrays)
-    os.replace(part, path)
-
-
-def _gather(parts, table, name):
-    rows, features = [], {}
-    for task in TASKS:
-        join = lambda what: {k.split('|')[2]: np.concatenate([p[k] for p in parts]) for k in parts[0] if k.startswith(f'{task}|{what}|')}
-        rows.append(table.assign(method=name, task=task, **join('column')))
-        for judge, values in join('features').items(): features.setdefault(judge, []).append(values)
-    return pd.concat(rows, ignore_index=True), {j: np.concatenate(v) for j, v in features.items()}
-
-# %% ../nbs/13c_measuring.ipynb #c043
+# %% ../nbs/13c_measuring.ipynb #n84b90cf
 LEVELS = (0., 0.25, 0.5, 0.75, 1.)
 
 
+def _seen(method, b, own, judge, size):
+    "Where the detected points lie on the way from s_N to s_E, at each level."
+    way = (b['s_E'] - b['s_N'])[0].numpy()
+    out = []
+    for level in LEVELS:
+        asked = dict(own, s_E=own['s_N'] + level*(own['s_E'] - own['s_N']), intensity=torch.tensor([level]))
+        found = judge(edit(method, 'synthesis', asked, size), b['s_N'] + level*(b['s_E'] - b['s_N']))[0]
+        out.append(((found - b['s_N'][0].numpy())*way).sum()/(way**2).sum())
+    return out
+
+# %% ../nbs/13c_measuring.ipynb #n8df3f59
 @torch.no_grad()
 def measure_intensity(
     method: Method,
@@ -212,25 +230,11 @@ def measure_intensity(
     shape_model = method.shape_model or shape_model
     truth, own = Pairs(faces, shape_model, size), Pairs(faces, shape_model, method.size or size)
     chosen = truth.table[truth.table.intensity >= 0.9].drop_duplicates(['subject', 'expression']).index[:most]
-    folder = Path(folder)/'parts'/f"{_plain(method.name)}-{fingerprint(faces, method, [judge], size)}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder/f'intensity-{len(chosen)}.npz'
+    path = _place(folder, method, faces, [judge], size)/f'intensity-{len(chosen)}.npz'
     if not path.is_file():
-        seen = [_seen(method, truth.batch(i, i + 1), own.batch(i, i + 1), judge, size)
-                for i in tqdm(chosen, desc=f'{method.name}, intensity', disable=not progress, leave=False)]
-        _write_part(path, {'seen': np.array(seen).reshape(-1, len(LEVELS))})
+        bar = tqdm(chosen, desc=f'{method.name}, intensity', disable=not progress, leave=False)
+        _write_part(path, {'seen': np.array([_seen(method, truth.batch(i, i + 1), own.batch(i, i + 1), judge, size) for i in bar]).reshape(-1, len(LEVELS))})
     with np.load(path) as part: seen = part['seen']
     table = truth.table.loc[chosen, ['file_name', 'subject', 'expression']].assign(method=method.name)
     table[[f'seen {level:g}' for level in LEVELS]] = seen
     return table.assign(spearman=[spearman(LEVELS, s) if np.isfinite(s).all() else np.nan for s in seen])
-
-
-def _seen(method, b, own, judge, size):
-    "Where the detected points lie on the way from s_N to s_E, at each level."
-    way = (b['s_E'] - b['s_N'])[0].numpy()
-    out = []
-    for level in LEVELS:
-        asked = dict(own, s_E=own['s_N'] + level*(own['s_E'] - own['s_N']), intensity=torch.tensor([level]))
-        found = judge(edit(method, 'synthesis', asked, size), b['s_N'] + level*(b['s_E'] - b['s_N']))[0]
-        out.append(((found - b['s_N'][0].numpy())*way).sum()/(way**2).sum())
-    return out

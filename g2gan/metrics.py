@@ -51,7 +51,7 @@ def blur_matrix(
     pixels = F.pad(torch.eye(size)[:, None], (r, r), mode='reflect')
     return F.conv1d(pixels, (bell/bell.sum())[None, None])[:, 0]
 
-
+# %% ../nbs/13a_metrics.ipynb #n62a062a
 def ssim_map(
     result: torch.Tensor,   # (B, C, H, W) in [0, 1], clamped here
     truth: torch.Tensor,    # (B, C, H, W) in [0, 1]

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from .landmarks import Alignment
+from .shape_model import patch
 from .warping import MARGIN, _pull, border_anchors, mesh_vertices
 
 # %% ../nbs/11a_pasting.ipynb #c011
@@ -85,7 +86,7 @@ def face_distance(
         ImageDraw.Draw(canvas).polygon([(float(x), float(y)) for x, y in outline], fill=1)
     return distance_transform_edt(np.asarray(canvas) == 0)
 
-
+# %% ../nbs/11a_pasting.ipynb #n54d025f
 def face_feather(
     *shapes: np.ndarray,  # (68, 2) points in the crop
     size: int,            # side of the crop
@@ -145,27 +146,38 @@ class Change:
         if residual is None: return cls(arrows, np.zeros((size, size, 3), np.float32), nothing, nothing)
         return cls(arrows, np.pad(residual, ((pad, pad), (pad, pad), (0, 0))), np.pad(frame_feather(crop) if mask is None else mask, pad), nothing)
 
-    def then(self, after: "Change") -> "Change":
-        "This change followed by another, as one."
-        if not (self.displacement.any() or self.mask.any()): return after
-        maps = np.concatenate([self.displacement, self.residual, self.mask[..., None], self.covered[..., None]], -1)
-        if after.displacement.any():
-            maps = sample(maps, pixel_grid(0, 0, len(maps), len(maps)) + after.displacement, "bilinear", "border")
-        seen = 1 - after.covered[..., None]
-        mask, residual, covered = seen * maps[..., 5:6], maps[..., 2:5], 1 - seen * (1 - maps[..., 6:])
-        both = np.maximum(mask, after.mask[..., None])  # what is added stays what each of the two added
-        added = (mask * residual + after.mask[..., None] * after.residual) / np.maximum(both, 1e-6)
-        return Change(after.displacement + maps[..., :2], added, both[..., 0], covered[..., 0])
+# %% ../nbs/11a_pasting.ipynb #n19bcdc5
+@patch
+def carried(self: Change,
+            arrows: np.ndarray,  # (G, G, 2) the displacement of a later change
+           ) -> Change:
+    "This change after a later movement: its arrays looked up where the arrows point."
+    maps = np.concatenate([self.displacement, self.residual, self.mask[..., None], self.covered[..., None]], -1)  # (G, G, 7)
+    if arrows.any(): maps = sample(maps, pixel_grid(0, 0, len(maps), len(maps)) + arrows, "bilinear", "border")
+    return Change(maps[..., :2], maps[..., 2:5], maps[..., 5], maps[..., 6])
 
-    def cover(self,
-              picture: np.ndarray,  # (crop, crop, 3) what is to be seen instead, in [0, 1]
-              where: np.ndarray,    # (crop, crop) in [0, 1]
-             ) -> "Change":
-        "This change, and then a picture laid over a part of it."
-        pad = canvas_pad(len(picture))
-        where = np.pad(where, pad).astype(np.float32)
-        over = Change(np.zeros_like(self.displacement), np.pad(picture, ((pad, pad), (pad, pad), (0, 0))), where, where)
-        return self.then(over) if self.mask.any() or self.displacement.any() else over
+# %% ../nbs/11a_pasting.ipynb #ncad1690
+@patch
+def then(self: Change, after: Change) -> Change:
+    "This change followed by another, as one."
+    if not (self.displacement.any() or self.mask.any()): return after
+    first, seen = self.carried(after.displacement), 1 - after.covered
+    left = seen * first.mask                                         # where the first residual is still to be seen
+    added = left[..., None] * first.residual + after.mask[..., None] * after.residual
+    mask = np.maximum(left, after.mask)
+    return Change(after.displacement + first.displacement, added / np.maximum(mask, 1e-6)[..., None], mask, 1 - seen * (1 - first.covered))
+
+# %% ../nbs/11a_pasting.ipynb #n4d580fe
+@patch
+def cover(self: Change,
+          picture: np.ndarray,  # (crop, crop, 3) what is to be seen instead, in [0, 1]
+          where: np.ndarray,    # (crop, crop) in [0, 1]
+         ) -> Change:
+    "This change, and then a picture laid over a part of it."
+    pad = canvas_pad(len(picture))
+    where = np.pad(where, pad).astype(np.float32)
+    over = Change(np.zeros_like(self.displacement), np.pad(picture, ((pad, pad), (pad, pad), (0, 0))), where, where)
+    return self.then(over) if self.mask.any() or self.displacement.any() else over
 
 # %% ../nbs/11a_pasting.ipynb #c057
 def _strips(to_canvas, size, shape, pixels=2**19):

@@ -21,6 +21,7 @@ from skimage.restoration import inpaint_biharmonic
 from .images import to_uint8, write_image
 from .landmarks import Alignment, align_by_eyes, eye_centers
 from .pasting import Change, canvas_matrix, paste, touched
+from .shape_model import patch
 
 # %% ../nbs/11c_photos.ipynb #c011
 class FaceError(ValueError):
@@ -29,13 +30,9 @@ class FaceError(ValueError):
 
 MIN_EYES = 16  # pixels between the eyes; with fewer there is no face to speak of
 
-# %% ../nbs/11c_photos.ipynb #c013
-def check_points(
-    points,       # what should be 68 points (x, y), or 136 numbers, in photo pixels
-    name: str,    # of the photo, for messages
-    shape: tuple, # (H, W, ...) of the photo
-) -> np.ndarray:  # (68, 2) float64
-    "The points as an array, or `FaceError` if no face can be aligned by them."
+# %% ../nbs/11c_photos.ipynb #n045f9d1
+def _as_points(points, name):
+    "The points as an array (68, 2), or `FaceError`."
     try: points = np.asarray(points, np.float64)
     except (TypeError, ValueError): raise FaceError(f"{name}: the points are not numbers; give 68 pairs (x, y).") from None
     if points.shape == (136,): points = points.reshape(68, 2)
@@ -46,19 +43,33 @@ def check_points(
         bad = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
         raise FaceError(f"{name}: point {bad} is missing or not a number; all 68 are needed to edit a face.")
     if np.ptp(points, axis=0).max() < 1: raise FaceError(f"{name}: all points lie on one spot, which is no face.")
+    return points
+
+# %% ../nbs/11c_photos.ipynb #nf2b4fa9
+def _anatomy(points):
+    "Distance of the eyes in pixels; in this unit how far along their line the nose is, and how far below it the chin."
     right, left = eye_centers(points)
-    apart = float(np.linalg.norm(left - right))
-    if apart < MIN_EYES:
-        raise FaceError(f"{name}: the eyes are {apart:.0f} pixels apart, but at least {MIN_EYES} are needed; take a larger picture.")
+    apart = max(float(np.linalg.norm(left - right)), 1e-9)
+    along = (left - right) / apart
+    return apart, (points[30] - right) @ along / apart, (points[8] - right) @ np.array([-along[1], along[0]]) / apart
+
+# %% ../nbs/11c_photos.ipynb #n1938c05
+def check_points(
+    points,       # what should be 68 points (x, y), or 136 numbers, in photo pixels
+    name: str,    # of the photo, for messages
+    shape: tuple, # (H, W, ...) of the photo
+) -> np.ndarray:  # (68, 2) float64
+    "The points as an array, or `FaceError` if no face can be aligned by them."
+    points = _as_points(points, name)
+    apart, nose, chin = _anatomy(points)
+    if apart < MIN_EYES: raise FaceError(f"{name}: the eyes are {apart:.0f} pixels apart, but at least {MIN_EYES} are needed; take a larger picture.")
     inside = ((points > -0.5) & (points < np.array(shape[1::-1]) - 0.5)).all(1).mean()
     if inside < 0.5: raise FaceError(f"{name}: most points lie outside of the picture of {shape[1]} x {shape[0]} pixels.")
-    along = (left - right) / apart
-    nose, chin = (points[30] - right) @ along / apart, (points[8] - right) @ np.array([-along[1], along[0]]) / apart
     if chin < 0.5: raise FaceError(f"{name}: the chin is not below the eyes; the points must be in the iBUG order, the subject's right eye first.")
     if not 0.1 < nose < 0.9: raise FaceError(f"{name}: the face is turned too far to the side; take one that looks at the camera.")
     return points
 
-# %% ../nbs/11c_photos.ipynb #c022
+# %% ../nbs/11c_photos.ipynb #n2472211
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan", re.IGNORECASE)
 
 
@@ -70,7 +81,7 @@ def _rows(text, photo):
     rows = [[float(c) for c in cells] for cells in lines if cells and all(NUMBER.fullmatch(c) for c in cells)]
     return rows[0] if len(rows) == 1 else rows
 
-
+# %% ../nbs/11c_photos.ipynb #nacae8a0
 def read_landmarks(
     path,               # .npy, .json, .pts, .txt or .csv with 68 points in photo pixels
     photo: str = None,  # the photo's file name: picks its row of a table, or its key of a JSON object
@@ -114,7 +125,7 @@ def align_face(
     alignment = align_by_eyes(points, size)
     return Face(photo, name, points, alignment, alignment.warp(photo), alignment.apply(points))
 
-# %% ../nbs/11c_photos.ipynb #c031
+# %% ../nbs/11c_photos.ipynb #n28d6f33
 @dataclass(frozen=True)
 class Edited:
     "The result of an edit: a photo, an aligned face, and what was changed. May be edited again."
@@ -130,13 +141,8 @@ class Edited:
     @property
     def landmarks(self) -> np.ndarray: return self.face.alignment.invert(self.shape)  # (68, 2) in photo pixels
 
-    def paste_into(self,
-                   photo: np.ndarray,           # (H, W, 3) the face's photo, perhaps with other faces edited
-                   alignment: Alignment = None, # of the face in `photo`; the face's own unless the photo was resized
-                   out: np.ndarray = None,      # as for `paste`: where to write
-                  ) -> np.ndarray:
-        "A photo with this edit made to it, at its own resolution."
-        return paste(photo, self.change, canvas_matrix(alignment or self.face.alignment, len(self.crop)), out)
+    @property
+    def residual(self) -> np.ndarray: return self.change.residual * self.change.mask[..., None]  # (G, G, 3), what is added
 
     @cached_property
     def photo(self) -> np.ndarray: return self.paste_into(self.face.photo)  # (H, W, 3)
@@ -149,14 +155,34 @@ class Edited:
     def mask(self) -> np.ndarray:  # (H, W) in [0, 1]; where it is 0, `photo` is the original bit for bit
         return touched(self.change, canvas_matrix(self.face.alignment, len(self.crop)), self.face.photo.shape)
 
-    @property
-    def residual(self) -> np.ndarray: return self.change.residual * self.change.mask[..., None]  # (G, G, 3), what is added
+# %% ../nbs/11c_photos.ipynb #n1fb4537
+@patch
+def paste_into(self: Edited,
+               photo: np.ndarray,           # (H, W, 3) the face's photo, perhaps with other faces edited
+               alignment: Alignment = None, # of the face in `photo`; the face's own unless the photo was resized
+               out: np.ndarray = None,      # as for `paste`: where to write
+              ) -> np.ndarray:
+    "A photo with this edit made to it, at its own resolution."
+    return paste(photo, self.change, canvas_matrix(alignment or self.face.alignment, len(self.crop)), out)
 
-    def save(self, path):
-        "Write the photo, whole or not at all; needs no second photo of floats in memory."
-        write_image(path, self.paste_into(self.face.photo, out=to_uint8(self.face.photo)))
+# %% ../nbs/11c_photos.ipynb #n5b181fe
+@patch
+def save(self: Edited, path):
+    "Write the photo, whole or not at all; needs no second photo of floats in memory."
+    write_image(path, self.paste_into(self.face.photo, out=to_uint8(self.face.photo)))
 
-# %% ../nbs/11c_photos.ipynb #na23aff4
+# %% ../nbs/11c_photos.ipynb #n138bd5c
+def _between_lips(points, shape):
+    "The pixels (H, W) of a picture that lie on the border of the inner lips or inside it."
+    lips = polygon2mask(shape[:2], points[60:68, ::-1])
+    corners = np.round(points[60:68]).astype(int)
+    for (c, r), (c1, r1) in zip(corners, np.roll(corners, -1, 0)):
+        rows, columns = line(r, c, r1, c1)
+        inside = (0 <= rows) & (0 <= columns) & (rows < shape[0]) & (columns < shape[1])
+        lips[rows[inside], columns[inside]] = True
+    return lips
+
+# %% ../nbs/11c_photos.ipynb #n4eb1299
 SHADE = 0.35  # how much darker than the lips it is where they meet
 
 
@@ -165,13 +191,7 @@ def seal_lips(
     points: np.ndarray,   # (68, 2) its points, in pixels of the picture
 ) -> tuple:               # the picture (S, S, 3) with no teeth between the lips, and where (S, S) in [0, 1] it was painted
     "Take what a removal left of teeth from between closed lips."
-    lips = np.zeros(picture.shape[:2], np.uint8)
-    corners = np.round(points[60:68]).astype(int)
-    for (c, r), (c1, r1) in zip(corners, np.roll(corners, -1, 0)):
-        rows, columns = line(r, c, r1, c1)
-        inside = (0 <= rows) & (rows < len(lips)) & (0 <= columns) & (columns < len(lips))
-        lips[rows[inside], columns[inside]] = 1
-    lips |= polygon2mask(lips.shape, points[60:68, ::-1]).astype(np.uint8)
+    lips = _between_lips(points, picture.shape)
     strip = binary_dilation(lips, np.ones((3, 3)))
     filled = inpaint_biharmonic(picture, strip, channel_axis=-1).clip(0, 1) * (1 - SHADE * gaussian_filter(lips.astype(float), 0.7)[..., None])
     brighter = strip & (picture.mean(-1) > filled.mean(-1))

@@ -6,19 +6,20 @@
 __all__ = ['STYLE', 'typical', 'take', 'jpeg', 'figure_editing', 'figure_transfer', 'figure_interpolation', 'figure_methods',
            'provenance', 'picture', 'write_report']
 
-# %% ../nbs/13d_report.ipynb #c005
+# %% ../nbs/13d_report.ipynb #n3053e49
 import base64, html, importlib.metadata, io, platform, subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 
 import g2gan
 from .images import show_images
 from .measuring import Pairs, edit
 
-# %% ../nbs/13d_report.ipynb #c009
+# %% ../nbs/13d_report.ipynb #n643e469
 def typical(
     table: pd.DataFrame,   # of `Pairs`
     count: int = 8,
@@ -33,11 +34,21 @@ def typical(
             if len(wanted) and len(rows) < count: rows.append(wanted[0])
     return rows
 
-
+# %% ../nbs/13d_report.ipynb #n7039f97
 def take(pairs: Pairs, rows: list) -> dict:
     "The chosen pairs as one batch."
     parts = [pairs.batch(i, i + 1) for i in rows]
     return {k: sum((p[k] for p in parts), []) if k == 'label' else torch.cat([p[k] for p in parts]) for k in parts[0]}
+
+# %% ../nbs/13d_report.ipynb #na2a75d2
+def _grid(rows, names, columns, title, size=None):
+    "Rows of pictures with the rows' names at the left and the columns' on top; few columns are drawn larger."
+    count = len(rows[0])
+    figure = show_images(torch.cat([torch.as_tensor(r) for r in rows]), ncols=count, size=size or min(2.2, max(1.3, 10.4/count)), suptitle=title)
+    for ax, column in zip(figure.axes[:count], columns): ax.set_title(column, fontsize=9, pad=3)
+    for ax, name in zip(figure.axes[::count], names):
+        ax.text(-0.05, 0.5, name, transform=ax.transAxes, rotation=90, ha='right', va='center', fontsize=9)
+    return figure
 
 # %% ../nbs/13d_report.ipynb #c015
 def jpeg(
@@ -49,7 +60,16 @@ def jpeg(
     figure.savefig(buffer, format='jpeg', dpi=90, pil_kwargs={'quality': quality})
     return buffer.getvalue()
 
-# %% ../nbs/13d_report.ipynb #c018
+# %% ../nbs/13d_report.ipynb #nbf36e64
+def _batches(method, faces, shape_model, count, size):
+    "The chosen pairs at the size to show, and at the method's own."
+    model = method.shape_model or shape_model
+    truth = Pairs(faces, model, size)
+    rows = typical(truth.table, count)
+    b = take(truth, rows)
+    return b, b if method.size in (None, size) else take(Pairs(faces, model, method.size), rows)
+
+# %% ../nbs/13d_report.ipynb #n25de32e
 def figure_editing(
     method,             # a `Method`
     faces,              # test faces
@@ -62,48 +82,41 @@ def figure_editing(
     rows = [b['I_N'], b['I_E'], edit(method, 'removal', own, size), edit(method, 'synthesis', own, size)]
     return _grid(rows, ['neutral', 'expressive', 'removal', 'synthesis'], b['label'], method.name)
 
+# %% ../nbs/13d_report.ipynb #n2fa629d
+def _exchange(own, model):
+    "From a batch of expressive faces: the points of each with its neighbour's expression (Eq. 11 and 12), two by two."
+    n, lift = len(own['label'])//2*2, own['I_E'].shape[-1]//16            # the shape model lives in the frame before the crop
+    other = [i ^ 1 for i in range(n)]
+    s_hat, s_E = (own[k].numpy() + lift for k in ('s_hat', 's_E'))
+    target = torch.from_numpy(model.transfer(s_hat[:n], s_E[other], s_hat[other]) - lift).float()
+    return target, [own['label'][i] for i in other]
 
-def _batches(method, faces, shape_model, count, size):
-    "The chosen pairs at the size to show, and at the method's own."
-    model = method.shape_model or shape_model
-    truth = Pairs(faces, model, size)
-    rows = typical(truth.table, count)
-    b = take(truth, rows)
-    return b, b if method.size in (None, size) else take(Pairs(faces, model, method.size), rows)
+# %% ../nbs/13d_report.ipynb #n5b23ad9
+def _couples(images):
+    "White space at the left of A and at the right of B."
+    space = images.shape[-1]//10
+    return torch.stack([F.pad(x, (space, 0) if i % 2 == 0 else (0, space), value=1) for i, x in enumerate(images)])
 
 
-def _grid(rows, names, columns, title):
-    "Rows of pictures with the row's name on the left one and the column's on the top one."
-    count = len(rows[0])
-    titles = [f'{name}: {c}' if r == 0 and k == 0 else name if k == 0 else c if r == 0 else ''
-              for r, name in enumerate(names) for k, c in zip(range(count), columns)]
-    return show_images(torch.cat([torch.as_tensor(r) for r in rows]), titles=titles, ncols=count, size=1.3, suptitle=title)
-
-# %% ../nbs/13d_report.ipynb #c023
 def figure_transfer(method, faces, shape_model=None, count: int = 4, size: int = 128):
     "The paper's Fig. 3: for each pair of people I_A, I_B, their removals, and A with B's expression, B with A's."
     b, own = _batches(method, faces, shape_model, 2*count, size)
-    model, side = (method.shape_model or shape_model), own['I_E'].shape[-1]
-    model = model.resized(side*9//8)
-    lift = side//16                                     # the shape model lives in the frame before the crop
-    neutral = edit(method, 'removal', own, side)
-    other = [i ^ 1 for i in range(len(own['label'])//2*2)]
-    if not other: return None
-    s_hat, s_E = (own[k].numpy() + lift for k in ('s_hat', 's_E'))
-    target = torch.from_numpy(model.transfer(s_hat[range(len(other))], s_E[other], s_hat[other]) - lift).float()
-    n = len(other)
-    moved = {'I_N': neutral[:n], 's_N': own['s_hat'][:n], 's_E': target, 's_T': target, 's_hat': own['s_hat'][:n],
-             'I_E': own['I_E'][:n], 'label': [own['label'][i] for i in other], 'intensity': own['intensity'][:n]}
-    return _grid([own['I_E'][:n], neutral[:n], edit(method, 'synthesis', moved, side)],
-                 ['input', 'removal', "the other's expression"], [own['label'][i] for i in range(n)], method.name)
+    n, side = len(own['label'])//2*2, own['I_E'].shape[-1]
+    if not n: return None
+    target, labels = _exchange(own, (method.shape_model or shape_model).resized(side*9//8))
+    neutral = edit(method, 'removal', own, side)[:n]
+    moved = {'I_N': neutral, 's_N': own['s_hat'][:n], 's_E': target, 's_T': target, 's_hat': own['s_hat'][:n],
+             'I_E': own['I_E'][:n], 'label': labels, 'intensity': own['intensity'][:n]}
+    rows = [own['I_E'][:n], neutral, edit(method, 'synthesis', moved, side)]
+    return _grid([_couples(r) for r in rows], ['input', 'removal', "the other's"], [f"{'AB'[i % 2]}: {own['label'][i]}" for i in range(n)], method.name)
 
-# %% ../nbs/13d_report.ipynb #c027
-def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.75, 1.), people: int = 1, size: int = 128):
-    "The paper's Fig. 4: a row an expression, growing intensities from the shape model's dictionary."
+# %% ../nbs/13d_report.ipynb #n4fcfd4e
+def figure_interpolation(method, faces, shape_model=None, levels=(0.25, 0.5, 0.75, 1.), people: int = 1, size: int = 128, expressions=None):
+    "The paper's Fig. 4: a row an expression (all, or those named), growing intensities from the shape model's dictionary."
     b, own = _batches(method, faces, shape_model, people, size)
     model, side = (method.shape_model or shape_model), own['I_N'].shape[-1]
     model, lift = model.resized(side*9//8), side//16
-    rows, names = [], sorted(n for n in model.expressions if n != 'neutral')
+    rows, names = [], expressions or sorted(n for n in model.expressions if n != 'neutral')
     for person in range(len(own['label'])):
         one = {k: v[person:person+1] for k, v in own.items()}
         for name in names:
@@ -124,7 +137,14 @@ def figure_methods(methods: list, faces, shape_model=None, count: int = 8, size:
         rows.append(edit(method, 'synthesis', own, size)); names.append(method.name)
     return _grid([b['I_N'], *rows, b['I_E']], ['input', *names, 'truth'], b['label'], None)
 
-# %% ../nbs/13d_report.ipynb #c033
+# %% ../nbs/13d_report.ipynb #n5310042
+def _git(*args):
+    "What git says of the package's folder; '' where there is no git or no checkout."
+    folder = str(Path(g2gan.__file__).parent)
+    try: return subprocess.run(['git', '-C', folder, *args], capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError): return ''
+
+
 def provenance() -> dict:
     "Versions of what computes, the machine, and the commit of the package's folder ('' where there is none)."
     names = ('g2gan', 'torch', 'torchvision', 'torchmetrics', 'numpy', 'scikit-image', 'dlib-bin', 'face-alignment', 'fer')
@@ -132,27 +152,32 @@ def provenance() -> dict:
     for name in names:
         try: versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError: pass
-    folder = Path(g2gan.__file__).parent
-    def git(*args):
-        try: return subprocess.run(['git', '-C', str(folder), *args], capture_output=True, text=True, timeout=10).stdout.strip()
-        except (OSError, subprocess.SubprocessError): return ''
-    changed = ' with changes' if git('status', '--porcelain', '-uno', '--', str(folder)) else ''
-    commit = git('rev-parse', 'HEAD')
-    return {'versions': versions, 'machine': f'{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads', 'commit': commit + changed*bool(commit)}
+    commit, changed = _git('rev-parse', 'HEAD'), _git('status', '--porcelain', '-uno', '--', '.')
+    return {'versions': versions, 'machine': f'{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads',
+            'commit': commit + ' with changes'*bool(commit and changed)}
 
-# %% ../nbs/13d_report.ipynb #c036
+# %% ../nbs/13d_report.ipynb #n99f98d9
+def picture(figure) -> str:    # of matplotlib, or the bytes that `jpeg` made of it
+    "A figure as an <img> that needs no file."
+    content = figure if isinstance(figure, bytes) else jpeg(figure)
+    return f'<img alt="figure" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
+
+# %% ../nbs/13d_report.ipynb #n97cf945
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;font-size:13px;margin:.7em 0}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead tr:last-child th{border-bottom:2px solid #888}img{max-width:100%}
 .note{color:#666;font-size:13px}.wide{overflow-x:auto}@media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}td,th{border-color:#444}}"""
 
 
-def picture(figure) -> str:    # of matplotlib, or the bytes that `jpeg` made of it
-    "A figure as an <img> that needs no file."
-    content = figure if isinstance(figure, bytes) else jpeg(figure)
-    return f'<img alt="figure" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
+def _section(heading, note, thing):
+    "A heading, a note, and a table, a list of settings, or a picture as HTML; what comes from outside is escaped."
+    head = f'<h2>{html.escape(heading)}</h2><p class="note">{html.escape(note)}</p>'
+    if isinstance(thing, pd.DataFrame): return head + f'<div class="wide">{thing.to_html(border=0, na_rep="")}</div>'
+    if isinstance(thing, dict):
+        return head + '<table>' + ''.join(f'<tr><td>{html.escape(str(k))}</td><td>{html.escape(str(v))}</td></tr>' for k, v in thing.items()) + '</table>'
+    return head + picture(thing)
 
-
+# %% ../nbs/13d_report.ipynb #n7f14ceb
 def write_report(
     path,             # of the HTML file
     title: str,
@@ -160,14 +185,7 @@ def write_report(
 ) -> Path:
     "A single HTML file with tables, figures and settings; written whole or not at all."
     out = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>',
-           f'<h1>{html.escape(title)}</h1>']
-    for heading, note, thing in parts:
-        if thing is None: continue
-        out.append(f'<h2>{html.escape(heading)}</h2><p class="note">{html.escape(note)}</p>')
-        if isinstance(thing, pd.DataFrame): out.append(f'<div class="wide">{thing.to_html(border=0, na_rep="")}</div>')
-        elif isinstance(thing, dict):
-            out.append('<table>' + ''.join(f'<tr><td>{html.escape(str(k))}</td><td>{html.escape(str(v))}</td></tr>' for k, v in thing.items()) + '</table>')
-        else: out.append(picture(thing))
+           f'<h1>{html.escape(title)}</h1>', *(_section(*part) for part in parts if part[2] is not None)]
     path = Path(path)
     part = path.with_name(f'.{path.name}.part')
     part.write_text('\n'.join(out), encoding='utf-8')

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 
 from .generators import PRESETS as FORMS
 from .generators import GeneratorConfig
+from .shape_model import patch
 
-# %% ../nbs/10a_settings.ipynb #c013
+# %% ../nbs/10a_settings.ipynb #n41f981a
 @dataclass
 class TrainConfig:
     "Every number that decides a training run. The defaults are the paper's where it gives one; see `preset` for smaller runs."
@@ -66,25 +67,6 @@ class TrainConfig:
         if self.configuration == 'W': self.kind = 'warped'
         self.check()
 
-    def check(self):
-        "Refuses what cannot work, in one sentence (ValueError), before anything starts."
-        form = self.generator                                    # the generators check their own numbers
-        choices = dict(configuration='A, B, C, D, W', identity='auto, lightcnn, dlib, none',
-                       precision='auto, bf16, fp16, fp32', logger='tensorboard, wandb, trackio, none')
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed.split(', '):
-                raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}.")
-        rules = (('d_base d_layers batch_size accumulate lr steps log_every valid_faces keep max_skips', lambda v: 0 < v < 1e9, 'must be positive'),
-                 ('alpha1 alpha2 alpha2_end alpha3 alpha_adv structure_weight mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
-                 ('beta1 ema colour', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
-        for names, fine, words in rules:
-            for name in names.split():
-                if not fine(getattr(self, name)): raise ValueError(f"{name} {words}, not {getattr(self, name)}.")
-        if self.size < 2 ** (self.d_layers + 2):
-            raise ValueError(f"size {self.size} is too small for {self.d_layers} discriminator layers: take d_layers={max(1, form.halvings - 2)}.")
-        if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal micro-batches.")
-
     @property
     def generator(self) -> GeneratorConfig:
         return GeneratorConfig(self.kind, self.size, self.base, self.depth, self.max_channels, self.sigma)
@@ -94,6 +76,27 @@ class TrainConfig:
 
     @property
     def cycle(self): return self.configuration != 'A' and self.alpha1 > 0
+
+# %% ../nbs/10a_settings.ipynb #n030b62a
+@patch
+def check(self: TrainConfig):
+    "Refuses what cannot work, in one sentence (ValueError), before anything starts."
+    form = self.generator                                    # the generators check their own numbers
+    choices = dict(configuration='A, B, C, D, W', identity='auto, lightcnn, dlib, none',
+                   precision='auto, bf16, fp16, fp32', logger='tensorboard, wandb, trackio, none')
+    for name, allowed in choices.items():
+        if getattr(self, name) not in allowed.split(', '):
+            raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}.")
+    rules = (('d_base d_layers batch_size accumulate lr steps log_every valid_faces keep max_skips', lambda v: 0 < v < 1e9, 'must be positive'),
+             ('alpha1 alpha2 alpha2_end alpha3 alpha_adv structure_weight mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
+             ('beta1 ema colour', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
+    for names, fine, words in rules:
+        for name in names.split():
+            if not fine(getattr(self, name)): raise ValueError(f"{name} {words}, not {getattr(self, name)}.")
+    if self.size < 2 ** (self.d_layers + 2):
+        raise ValueError(f"size {self.size} is too small for {self.d_layers} discriminator layers: take d_layers={max(1, form.halvings - 2)}.")
+    if self.batch_size % self.accumulate:
+        raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal micro-batches.")
 
 # %% ../nbs/10a_settings.ipynb #c027
 PRESETS = {

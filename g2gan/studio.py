@@ -27,7 +27,7 @@ from .handles import SIDE, Desk, PointCanvas, button, face_view, jpeg, studio_ed
 from .landmarks import eye_centers
 from .shape_model import patch
 
-# %% ../nbs/14_studio.ipynb #c022
+# %% ../nbs/14_studio.ipynb #n476128c
 class Studio(widgets.HBox):
     "A photo, sliders, and points to drag; `state` is the edit as a small dict, `edited` the edit itself."
     def __init__(self,
@@ -39,10 +39,7 @@ class Studio(widgets.HBox):
                 ):
         self.editor = editor or FaceEditor.from_pretrained(weights, detector)
         self.desk, self._state, self._quiet, self._faces = Desk(self.editor), {}, False, []
-        buttons = [button("Reset", "all sliders to zero, all points back", self.reset),
-                   button("Save picture", "the whole photo, as PNG", lambda: self._download("edited.png", self.save_picture)),
-                   button("Save animation", "the edit comes and goes, as GIF", lambda: self._download("edited.gif", self.save_animation))]
-        super().__init__(self.desk.rows(buttons), layout={"flex_flow": "row wrap", "width": "100%", "grid_gap": "18px", "align_items": "flex-start"})
+        super().__init__(self.desk.rows(self._buttons()), layout={"flex_flow": "row wrap", "width": "100%", "grid_gap": "18px", "align_items": "flex-start"})
         faces = FaceSet.builtin().subset(split="test", expression="neutral")
         self.load(faces.image(0), faces.points[0], "built-in face")
         if photo is not None: self._attempt(self.load, photo, landmarks)
@@ -62,9 +59,18 @@ class Studio(widgets.HBox):
         self._show_state()
         self._draw()
 
-    def reset(self):
-        "Back to the beginning, for this photo."
-        self.state = {}
+# %% ../nbs/14_studio.ipynb #n093e56a
+@patch
+def reset(self: Studio):
+    "Back to the beginning, for this photo."
+    self.state = {}
+
+
+@patch
+def _buttons(self: Studio):
+    return [button("Reset", "all sliders to zero, all points back", self.reset),
+            button("Save picture", "the whole photo, as PNG", lambda: self._download("edited.png", self.save_picture)),
+            button("Save animation", "the edit comes and goes, as GIF", lambda: self._download("edited.gif", self.save_animation))]
 
 # %% ../nbs/14_studio.ipynb #nf954143
 @patch
@@ -97,7 +103,7 @@ def _attempt(self: Studio, action, *args):
     try: return action(*args)
     except (ValueError, OSError, MemoryError) as e: self._say(" ".join(str(e).split()) or "There is not enough memory for this.", True)
 
-# %% ../nbs/14_studio.ipynb #nb08a958
+# %% ../nbs/14_studio.ipynb #n8396d02
 @patch
 def load(self: Studio,
          photo,           # path, bytes, PIL picture or array
@@ -120,7 +126,7 @@ def _choose(self: Studio, i):
     self._show_state()
     self._look()
 
-
+# %% ../nbs/14_studio.ipynb #ncade0ec
 @patch
 def _look(self: Studio):
     "Show the face on its square, or the whole photo."
@@ -138,7 +144,7 @@ def _base(self: Studio):
     if start not in self._bases: self._bases[start] = self.editor.start(self.face, start)
     return self._bases[start]
 
-# %% ../nbs/14_studio.ipynb #nafb4862
+# %% ../nbs/14_studio.ipynb #n82eb046
 @patch
 def _draw(self: Studio):
     "State -> picture."
@@ -149,7 +155,7 @@ def _draw(self: Studio):
     self._say(" ".join(self.edited.notes))
     self.desk.code.value = f"<pre style='white-space:pre-wrap;margin:0'>studio_edit(editor, face, {html.escape(json.dumps(self._state))})</pre>"
 
-
+# %% ../nbs/14_studio.ipynb #ndddb040
 @patch
 def _show_state(self: Studio):
     "State -> sliders."
@@ -159,7 +165,7 @@ def _show_state(self: Studio):
     self.desk.start.value = self._state.get("start", "auto")
     self._quiet = False
 
-# %% ../nbs/14_studio.ipynb #nf15e81b
+# %% ../nbs/14_studio.ipynb #ndf7eb42
 @patch
 def _slid(self: Studio, change):
     "Sliders -> state -> picture."
@@ -170,7 +176,7 @@ def _slid(self: Studio, change):
     self._state = tidy_state(self._state | dict(expressions=self._state.get("expressions", {}) | here, shape=shape, start=self.desk.start.value))
     self._attempt(self._draw)
 
-
+# %% ../nbs/14_studio.ipynb #n90315df
 @patch
 def _dragged(self: Studio, change):
     "Dragged points -> state -> picture. A move counts from where sliders put the point, in distances between the eyes."
@@ -183,7 +189,7 @@ def _dragged(self: Studio, change):
         self._attempt(self._draw)
         self.canvas.seen = change.new["serial"]
 
-# %% ../nbs/14_studio.ipynb #ne345d5f
+# %% ../nbs/14_studio.ipynb #ne7fc771
 @patch
 def save_picture(self: Studio,
                  path,  # .png, .jpg, ...
@@ -201,7 +207,7 @@ def save_animation(self: Studio,
     "Write a film in which the edit comes and goes."
     write_animation(path, studio_frames(self.editor, shrink(self.face, side), self._state, seconds, fps), fps)
 
-
+# %% ../nbs/14_studio.ipynb #n076cc54
 @patch
 def _download(self: Studio, name, save):
     "Make a file and hand it to the browser."
@@ -211,7 +217,7 @@ def _download(self: Studio, name, save):
         self._attempt(lambda: save(path) or self._say(f"{name} is ready."))
         if path.is_file(): self.canvas.send({"kind": "file", "name": name, "type": f"image/{path.suffix[1:]}"}, [path.read_bytes()])
 
-# %% ../nbs/14_studio.ipynb #c044
+# %% ../nbs/14_studio.ipynb #n5a4d800
 MAX_PHOTO = 100 * 2**20  # bytes that the page may send at once
 
 
@@ -219,6 +225,20 @@ class StudioError(ValueError):
     "A studio that cannot be served; the message is one sentence."
 
 
+def _write_page(folder, given, port, browser):
+    "The notebook, its kernel and voila's settings; returns the environment in which voila finds them."
+    cell = dict(cell_type="code", id="studio", metadata={}, outputs=[], execution_count=None, source=f"from g2gan.studio import Studio\nStudio(**{given!r})")
+    kernel = dict(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="g2gan", language="python")
+    page = dict(cells=[cell], metadata=dict(kernelspec=dict(name="g2gan", display_name="g2gan", language="python")), nbformat=4, nbformat_minor=5)
+    settings = dict(ip="127.0.0.1", port=port, port_retries=0, open_browser=browser, theme="light", tornado_settings=dict(websocket_max_message_size=MAX_PHOTO))
+    place = Path(folder) / "kernels" / "g2gan"
+    place.mkdir(parents=True)
+    (place / "kernel.json").write_text(json.dumps(kernel))
+    (Path(folder) / "Studio.ipynb").write_text(json.dumps(page))
+    (Path(folder) / "voila.json").write_text(json.dumps(dict(Voila=settings)))
+    return os.environ | {n: os.pathsep.join(filter(None, [str(folder), os.environ.get(n)])) for n in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")}
+
+# %% ../nbs/14_studio.ipynb #nb2f6c49
 def serve(
     photo: str = "",       # to begin with; else a built-in face
     weights: str = "",     # model folder or user/repo; else the weights in the package
@@ -233,18 +253,9 @@ def serve(
     with socket.socket() as s:
         if s.connect_ex(("127.0.0.1", port)) == 0: raise StudioError(f"Port {port} is taken; choose another one with --port.")
     given = dict(photo=str(Path(photo).resolve()) if photo else None, weights=weights and (str(Path(weights).resolve()) if Path(weights).exists() else weights) or None, detector=detector)
-    cell = dict(cell_type="code", id="studio", metadata={}, outputs=[], execution_count=None, source=f"from g2gan.studio import Studio\nStudio(**{given!r})")
-    kernel = dict(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="g2gan", language="python")
-    page = dict(cells=[cell], metadata=dict(kernelspec=dict(name="g2gan", display_name="g2gan", language="python")), nbformat=4, nbformat_minor=5)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "kernels" / "g2gan"  # a kernel of this very Python, whatever else is installed
-        place.mkdir(parents=True)
-        (place / "kernel.json").write_text(json.dumps(kernel))
-        (Path(folder) / "Studio.ipynb").write_text(json.dumps(page))
-        (Path(folder) / "voila.json").write_text(json.dumps(dict(Voila=dict(ip="127.0.0.1", port=port, port_retries=0, open_browser=browser, theme="light",
-                                                                           tornado_settings=dict(websocket_max_message_size=MAX_PHOTO)))))
-        paths = {n: os.pathsep.join(filter(None, [folder, os.environ.get(n)])) for n in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")}
+        env = _write_page(folder, given, port, browser)
         print(f"The studio is at http://127.0.0.1:{port} (Ctrl+C ends it).", flush=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # whoever ends this process ends voila
-        try: return subprocess.call([sys.executable, "-m", "voila", str(Path(folder) / "Studio.ipynb")], env=os.environ | paths)
+        try: return subprocess.call([sys.executable, "-m", "voila", str(Path(folder) / "Studio.ipynb")], env=env)
         except KeyboardInterrupt: return 0

@@ -6,34 +6,37 @@
 __all__ = ['IMAGE_METRICS', 'PAPER', 'Scores', 'image_scores', 'gaps', 'identity_scores', 'expression_scores', 'geometry_scores',
            'intensity_scores', 'cloud_scores', 'wide', 'paper_numbers', 'beside_paper']
 
-# %% ../nbs/13e_tables.ipynb #c005
+# %% ../nbs/13e_tables.ipynb #n1fb742b
 import numpy as np
 import pandas as pd
 
 from .judges import FER_CLASSES
 from .metrics import frechet_distance, interval, rank1, similarity, tar_at_far
+from .shape_model import patch
 
-# %% ../nbs/13e_tables.ipynb #c011
+# %% ../nbs/13e_tables.ipynb #n23f6b39
 class Scores:
     "Collects numbers: table, task, method, judge, metric, value, low, high, faces, people, note."
     def __init__(self): self.rows = []
 
-    def add(self,
-        table: str, task: str, method: str, metric: str,
-        values,             # (n,) one a face; NaN are left out
-        subjects,           # (n,) whose face
-        judge: str = '',
-        note: str = '',     # what a reader must know about this number
-    ) -> None:
-        "The mean of the values with a 95 % interval over subjects."
-        values, subjects = np.asarray(values, float), np.asarray(subjects)
-        mean, low, high = interval(values, subjects)
-        known = ~np.isnan(values)
-        self.rows.append(dict(table=table, task=task, method=method, judge=judge, metric=metric, value=mean, low=low, high=high,
-                              faces=int(known.sum()), people=len(set(subjects[known])), note=note))
-
     @property
     def frame(self) -> pd.DataFrame: return pd.DataFrame(self.rows)
+
+# %% ../nbs/13e_tables.ipynb #n50718d9
+@patch
+def add(self: Scores,
+    table: str, task: str, method: str, metric: str,
+    values,             # (n,) one a face; NaN are left out
+    subjects,           # (n,) whose face
+    judge: str = '',
+    note: str = '',     # what a reader must know about this number
+) -> None:
+    "The mean of the values with a 95 % interval over subjects."
+    values, subjects = np.asarray(values, float), np.asarray(subjects)
+    mean, low, high = interval(values, subjects)
+    known = ~np.isnan(values)
+    self.rows.append(dict(table=table, task=task, method=method, judge=judge, metric=metric, value=mean, low=low, high=high,
+                          faces=int(known.sum()), people=len(set(subjects[known])), note=note))
 
 # %% ../nbs/13e_tables.ipynb #c013
 IMAGE_METRICS = ['PSNR', 'SSIM', 'PSNR mouth', 'SSIM mouth', 'PSNR rest', 'SSIM rest', 'background', 'LPIPS']   # the last only with its judge
@@ -70,7 +73,13 @@ def gaps(
                 out.append(dict(task=task, rival=rival, metric=metric, value=mean, low=low, high=high, ahead=verdict))
     return pd.DataFrame(out)
 
-# %% ../nbs/13e_tables.ipynb #c024
+# %% ../nbs/13e_tables.ipynb #nd575874
+def _accepted(alike, same, far):
+    "Which probes pass with their own photo, at the threshold that lets that share of the impostor pairs in."
+    _, threshold = tar_at_far(alike[same], alike[~same], far)
+    return (alike >= threshold)[np.arange(len(same)), same.argmax(1)]
+
+# %% ../nbs/13e_tables.ipynb #nbc19aa6
 def identity_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -82,20 +91,23 @@ def identity_scores(
     real = rows[(rows.method == 'real') & (rows.task == 'removal')].reset_index(drop=True)
     first, n, who = real.sort_values(['subject', 'neutral']).drop_duplicates('subject').index, len(real), real.subject.to_numpy()
     same = who[:, None] == who[first]
-    for judge, by_method in features.items():
-        gallery = by_method['real'][n:][first]
-        for method, values in by_method.items():
-            note = 'this judge trained the model' if teachers.get(method) == judge else ''
-            for table, task, half in (('2', 'synthesis', values[:n]), ('4', 'removal', values[n:])):
-                alike = similarity(by_method['real'][:n] if method == 'real' else half, gallery, measures[judge])
-                scores.add(table, task, method, 'rank-1 %', 100*rank1(alike, who, who[first]), who, judge, note)
-                for far in (0.01, 0.001) if len(first) > 1 else ():
-                    few = f'{(~same).sum()} impostors: none may enter' if far*(~same).sum() < 1 else ''
-                    _, threshold = tar_at_far(alike[same], alike[~same], far)
-                    accepted = (alike >= threshold)[np.arange(n), same.argmax(1)]
-                    scores.add(table, task, method, f'TAR % at FAR {100*far:g} %', 100.*accepted, who, judge, '; '.join(filter(None, (note, few))))
+    for judge, method, values in [(j, m, v) for j, by_method in features.items() for m, v in by_method.items()]:
+        original, note = features[judge]['real'], 'this judge trained the model' if teachers.get(method) == judge else ''
+        for table, task, half in (('2', 'synthesis', values[:n]), ('4', 'removal', values[n:])):
+            alike = similarity(original[:n] if method == 'real' else half, original[n:][first], measures[judge])
+            scores.add(table, task, method, 'rank-1 %', 100*rank1(alike, who, who[first]), who, judge, note)
+            for far in (0.01, 0.001) if len(first) > 1 else ():
+                few = f'{(~same).sum()} impostors: none may enter' if far*(~same).sum() < 1 else ''
+                scores.add(table, task, method, f'TAR % at FAR {100*far:g} %', 100.*_accepted(alike, same, far), who, judge, '; '.join(filter(None, (note, few))))
 
-# %% ../nbs/13e_tables.ipynb #c034
+# %% ../nbs/13e_tables.ipynb #n4acc95f
+def _said(rows, judge):
+    "The class that the judge finds most likely, and 1 where it is the face's label; NaN where the judge does not know the label."
+    said = np.array(FER_CLASSES)[rows[[f'{judge}:{c}' for c in FER_CLASSES]].to_numpy().argmax(1)]
+    right = pd.Series(said == rows.expression, rows.index).astype(float).where(rows.expression.isin(FER_CLASSES))
+    return pd.Series(said, rows.index), right
+
+# %% ../nbs/13e_tables.ipynb #n658c0fe
 def expression_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -106,19 +118,17 @@ def expression_scores(
     accuracy %: synthesised faces that are taken for their label. gone %: of the real photos that are taken for their label,
     those that no longer are after removal. Both again for happiness alone; neutral %: taken for neutral after removal.
     """
-    said = np.array(FER_CLASSES)[rows[[f'{judge}:{c}' for c in FER_CLASSES]].to_numpy().argmax(1)]
-    right = pd.Series(said == rows.expression, rows.index).astype(float).where(rows.expression.isin(FER_CLASSES))
+    said, right = _said(rows, judge)
     before = right[(rows.method == 'real') & (rows.task == 'synthesis')].to_numpy()
     for method in rows.method.unique():
-        for task in ('synthesis', 'removal'):
+        for task, names in (('synthesis', ('accuracy %', 'happy %')), ('removal', ('gone %', 'happy gone %'))):
             own = rows[(rows.method == method) & (rows.task == task)]
-            happy, value = own.expression.eq('happiness'), 100*right[own.index]
+            value = 100*right[own.index]
             if task == 'removal': value = (100 - value).where(before == 1)
-            names = ('accuracy %', 'happy %') if task == 'synthesis' else ('gone %', 'happy gone %')
-            for name, v in zip(names, (value, value.where(happy))): scores.add('3', task, method, name, v, own.subject, judge)
+            for name, v in zip(names, (value, value.where(own.expression.eq('happiness')))): scores.add('3', task, method, name, v, own.subject, judge)
             if task == 'removal': scores.add('3', task, method, 'neutral %', 100.*(said[own.index] == 'neutral'), own.subject, judge)
 
-# %% ../nbs/13e_tables.ipynb #c039
+# %% ../nbs/13e_tables.ipynb #n57b39b0
 def geometry_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -130,7 +140,7 @@ def geometry_scores(
         scores.add('geometry', task, method, 'times the detector\'s own', own.geometry/detector, own.subject)
         scores.add('geometry', task, method, 'face found %', 100.*own.geometry.notna(), own.subject)
 
-
+# %% ../nbs/13e_tables.ipynb #n468a902
 def intensity_scores(
     scores: Scores,
     rows: pd.DataFrame,    # of `measure_intensity`
@@ -140,7 +150,7 @@ def intensity_scores(
         scores.add('intensity', 'synthesis', method, 'Spearman', own.spearman, own.subject)
         scores.add('intensity', 'synthesis', method, 'seen of 100 %', 100*own['seen 1'], own.subject)
 
-
+# %% ../nbs/13e_tables.ipynb #n8149b9a
 def cloud_scores(
     scores: Scores,
     rows: pd.DataFrame,
@@ -156,7 +166,15 @@ def cloud_scores(
                                         value=frechet_distance(by_method['real'][half], by_method[method][half]), faces=n,
                                         people=rows.subject.nunique(), note=note))
 
-# %% ../nbs/13e_tables.ipynb #c047
+# %% ../nbs/13e_tables.ipynb #n567801f
+def _text(r, intervals):
+    "A row of `Scores.frame` as a reader wants it."
+    if np.isnan(r.value): return ''
+    d = 3 if 'SSIM' in r.metric or r.metric == 'Spearman' else 1 if '%' in r.metric and r.table in '234' else 2
+    span = f' [{r.low:.{d}f}, {r.high:.{d}f}]' if intervals and not np.isnan(r.low) else ''
+    return f'{r.value:.{d}f}{span}' + '†'*('trained the model' in r.note)
+
+# %% ../nbs/13e_tables.ipynb #nd71b9d6
 def wide(
     scores: pd.DataFrame,    # of `Scores.frame`
     table: str,              # '1', '2', '3', '4', 'geometry', 'intensity', 'quality'
@@ -168,13 +186,9 @@ def wide(
     s = scores[scores.table == table]
     if metrics: s = s[s.metric.isin(metrics)]
     if task: s = s[s.task == task]
-    def text(r):
-        if np.isnan(r.value): return ''
-        d = 3 if 'SSIM' in r.metric or r.metric == 'Spearman' else 1 if '%' in r.metric and r.table in '234' else 2
-        span = f' [{r.low:.{d}f}, {r.high:.{d}f}]' if intervals and not np.isnan(r.low) else ''
-        return f'{r.value:.{d}f}{span}' + '†'*('trained the model' in r.note)
     levels = [c for c in ('judge', 'task', 'metric') if s[c].nunique() > 1 or c == 'metric']
-    s = s.assign(text=[text(r) for r in s.itertuples()], column=[' '.join(str(getattr(r, c)) for c in levels if getattr(r, c)) for r in s.itertuples()])
+    s = s.assign(text=[_text(r, intervals) for r in s.itertuples()],
+                 column=[' '.join(str(getattr(r, c)) for c in levels if getattr(r, c)) for r in s.itertuples()])
     out = s.pivot_table(index='method', columns='column', values='text', aggfunc='first', sort=False)
     return out.rename_axis(index=None, columns=None).fillna('')
 

@@ -28,7 +28,7 @@ from .landmarks import write_image
 from .phases import TwoPhase
 from .scores import contact_sheet, validate
 from .settings import PRESETS, TrainConfig, preset
-from .shape_model import ShapeModel
+from .shape_model import ShapeModel, patch
 from .streaming import make_pairs
 
 _all_ = ['PRESETS', 'TrainConfig', 'preset']
@@ -62,18 +62,22 @@ class Reader(TwoPhase):
         self.history, self.validation, self.best, self.returns, self.stopped = [], [], float('-inf'), 0, None
         self.pool, self.ahead, self.window = ThreadPoolExecutor(1), {}, []
 
-    def read(self, step):
-        "This process's micro-batches of a step, in memory that a GPU can fetch from."
-        a, n = self.accelerator, self.config.accumulate
-        parts = [self.pairs.batch(step, self.config.batch_size, a.process_index * n + i, a.num_processes * n) for i in range(n)]
-        return [{k: v.pin_memory() if self.device.type == 'cuda' else v for k, v in b.items()} for b in parts]
+# %% ../nbs/10e_trainer.ipynb #na540175
+@patch
+def read(self: Reader, step):
+    "This process's micro-batches of a step, in memory that a GPU can fetch from."
+    a, n = self.accelerator, self.config.accumulate
+    parts = [self.pairs.batch(step, self.config.batch_size, a.process_index * n + i, a.num_processes * n) for i in range(n)]
+    return [{k: v.pin_memory() if self.device.type == 'cuda' else v for k, v in b.items()} for b in parts]
 
-    def batches(self, step):
-        "The micro-batches of a step, cropped, mirrored and on the device; the next step's are read meanwhile."
-        for s in (step, step + 1):
-            if s not in self.ahead: self.ahead[s] = self.pool.submit(self.read, s)
-        moved = [{k: v.to(self.device, non_blocking=True) for k, v in b.items()} for b in self.ahead.pop(step).result()]
-        return [augment(b, self.config.size, flip=self.config.flip, colour=self.config.colour) for b in moved]
+
+@patch
+def batches(self: Reader, step):
+    "The micro-batches of a step, cropped, mirrored and on the device; the next step's are read meanwhile."
+    for s in (step, step + 1):
+        if s not in self.ahead: self.ahead[s] = self.pool.submit(self.read, s)
+    moved = [{k: v.to(self.device, non_blocking=True) for k, v in b.items()} for b in self.ahead.pop(step).result()]
+    return [augment(b, self.config.size, flip=self.config.flip, colour=self.config.colour) for b in moved]
 
 # %% ../nbs/10e_trainer.ipynb #c017
 class Reporter(Reader):
@@ -89,52 +93,60 @@ class Reporter(Reader):
         finally:
             if self.config.logger != 'none': self.accelerator.end_training()
 
-    def log(self, bar=None):
-        "Means over the steps since the last entry: the only place where the loop waits for the device."
-        names = list(self.window[0])
-        means = torch.stack([torch.stack([t[n] for n in names]) for t in self.window]).mean(0)
-        values = dict(zip(names, self.accelerator.reduce(means, 'mean').tolist()))
-        self.history.append(dict(step=self.count, seconds=round(self.elapsed, 2), **values, skipped=int(self.skips[1])))
-        self.window = []
-        if self.accelerator.is_main_process:
-            if bar is not None: bar.set_postfix({k: f'{values[k]:.3g}' for k in ('G', 'D', 'pixel', 'cycle') if k in values})
-            self.folder.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(self.history).to_csv(self.folder / 'history.csv', index=False)
-        if self.config.logger != 'none': self.accelerator.log(values, step=self.count)
+# %% ../nbs/10e_trainer.ipynb #n319cde8
+@patch
+def log(self: Reporter, bar=None):
+    "Means over the steps since the last entry: the only place where the loop waits for the device."
+    names = list(self.window[0])
+    means = torch.stack([torch.stack([t[n] for n in names]) for t in self.window]).mean(0)
+    values = dict(zip(names, self.accelerator.reduce(means, 'mean').tolist()))
+    self.history.append(dict(step=self.count, seconds=round(self.elapsed, 2), **values, skipped=int(self.skips[1])))
+    self.window = []
+    if self.accelerator.is_main_process:
+        if bar is not None: bar.set_postfix({k: f'{values[k]:.3g}' for k in ('G', 'D', 'pixel', 'cycle') if k in values})
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(self.history).to_csv(self.folder / 'history.csv', index=False)
+    if self.config.logger != 'none': self.accelerator.log(values, step=self.count)
 
-    def report(self):
-        "Validates, keeps the table and a grid of pictures, and exports the generators if they are the best so far."
-        if self.valid is not None and self.accelerator.is_main_process:
-            table, grid = validate(self.average, self.valid, self.config.valid_faces, ['model']), contact_sheet(self.average, self.valid)
-            flat = {f'{task} {column}': float(table.loc[(task, 'model'), column])
-                    for task in ('synthesis', 'removal') for column in table.columns}
-            self.validation.append(dict(step=self.count, seconds=round(self.elapsed, 2), **flat))
-            (self.folder / 'samples').mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(self.validation).to_csv(self.folder / 'validation.csv', index=False)
-            write_image(self.folder / 'samples' / f'step_{self.count:08d}.png', grid.permute(1, 2, 0).numpy())
-            if self.config.logger != 'none': self.accelerator.log(flat, step=self.count)
-            if self.config.logger == 'tensorboard':
-                self.accelerator.get_tracker('tensorboard', unwrap=True).add_image('validation', grid, self.count)
-            if (score := flat['synthesis SSIM'] + flat['removal SSIM']) > self.best:
-                self.best = score
-                self.export(self.folder / 'best', table)
-        self.accelerator.wait_for_everyone()
+# %% ../nbs/10e_trainer.ipynb #n210e16c
+@patch
+def validate(self: Reporter) -> pd.DataFrame:    # rows (task, method), columns PSNR, SSIM, mouth PSNR, mouth SSIM
+    "Scores of the generators that would be exported, see `g2gan.scores.validate`."
+    if self.valid is None: raise ValueError("There are no validation faces: give `valid`, or a face set with a test split.")
+    return validate(self.average, self.valid, self.config.valid_faces)
 
-    def validate(self) -> pd.DataFrame:    # rows (task, method), columns PSNR, SSIM, mouth PSNR, mouth SSIM
-        "Scores of the generators that would be exported, see `g2gan.scores.validate`."
-        if self.valid is None: raise ValueError("There are no validation faces: give `valid`, or a face set with a test split.")
-        return validate(self.average, self.valid, self.config.valid_faces)
+# %% ../nbs/10e_trainer.ipynb #n1632def
+@patch
+def export(self: Reporter,
+           folder: str | Path,                   # the model folder, made if it is not there
+           table: pd.DataFrame | None = None,    # of `validate`, for the card
+           half: bool = False,                   # weights as float16: half the bytes
+          ) -> Path:
+    "Writes the generators (their running mean, if there is one) and the shape model as a model folder with a card."
+    if not self.accelerator.is_main_process: return Path(folder)
+    record = training_record(self.config, self.faces, self.count, self.elapsed, table)
+    record['config']['identity'] = self.teacher       # 'auto' says nothing to those who read it later
+    return export_model(folder, self.average, self.shape_model, record, half)
 
-    def export(self,
-               folder: str | Path,                   # the model folder, made if it is not there
-               table: pd.DataFrame | None = None,    # of `validate`, for the card
-               half: bool = False,                   # weights as float16: half the bytes
-              ) -> Path:
-        "Writes the generators (their running mean, if there is one) and the shape model as a model folder with a card."
-        if not self.accelerator.is_main_process: return Path(folder)
-        record = training_record(self.config, self.faces, self.count, self.elapsed, table)
-        record['config']['identity'] = self.teacher       # 'auto' says nothing to those who read it later
-        return export_model(folder, self.average, self.shape_model, record, half)
+# %% ../nbs/10e_trainer.ipynb #n8ec91ff
+@patch
+def report(self: Reporter):
+    "Validates, keeps the table and a grid of pictures, and exports the generators if they are the best so far."
+    if self.valid is not None and self.accelerator.is_main_process:
+        table, grid = validate(self.average, self.valid, self.config.valid_faces, ['model']), contact_sheet(self.average, self.valid)
+        flat = {f'{task} {column}': float(table.loc[(task, 'model'), column])
+                for task in ('synthesis', 'removal') for column in table.columns}
+        self.validation.append(dict(step=self.count, seconds=round(self.elapsed, 2), **flat))
+        (self.folder / 'samples').mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(self.validation).to_csv(self.folder / 'validation.csv', index=False)
+        write_image(self.folder / 'samples' / f'step_{self.count:08d}.png', grid.permute(1, 2, 0).numpy())
+        if self.config.logger != 'none': self.accelerator.log(flat, step=self.count)
+        if self.config.logger == 'tensorboard':
+            self.accelerator.get_tracker('tensorboard', unwrap=True).add_image('validation', grid, self.count)
+        if (score := flat['synthesis SSIM'] + flat['removal SSIM']) > self.best:
+            self.best = score
+            self.export(self.folder / 'best', table)
+    self.accelerator.wait_for_everyone()
 
 # %% ../nbs/10e_trainer.ipynb #c024
 class Survivor(Reporter):
@@ -152,42 +164,48 @@ class Survivor(Reporter):
         except (OSError, SafetensorError) as error:
             warnings.warn(f"The checkpoint of step {self.count} could not be written ({error}); the last whole one is untouched and the run goes on.")
 
-    def resume(self) -> bool:    # False: there was none, the run starts anew
-        "Goes on from the newest whole checkpoint and names those that it skipped."
-        tensors, state, path, skipped = newest_checkpoint(self.folder / 'checkpoints')
-        for sentence in skipped: self.accelerator.print(sentence, 'Skipped.')
-        found = self.accelerator.gather(torch.tensor([state['step'] if path else -1], device=self.device))
-        if found.min() < found.max():      # each would go its own way
-            raise CheckpointError(f"The processes do not see the same checkpoints in {self.folder}: on several machines it must be a folder that all of them share.")
-        if path is None: return False
-        self.restore(tensors, state, path)
-        self.accelerator.print(f"Going on from {path}.")
-        return True
+# %% ../nbs/10e_trainer.ipynb #n11c054f
+@patch
+def resume(self: Survivor) -> bool:    # False: there was none, the run starts anew
+    "Goes on from the newest whole checkpoint and names those that it skipped."
+    tensors, state, path, skipped = newest_checkpoint(self.folder / 'checkpoints')
+    for sentence in skipped: self.accelerator.print(sentence, 'Skipped.')
+    found = self.accelerator.gather(torch.tensor([state['step'] if path else -1], device=self.device))
+    if found.min() < found.max():      # each would go its own way
+        raise CheckpointError(f"The processes do not see the same checkpoints in {self.folder}: on several machines it must be a folder that all of them share.")
+    if path is None: return False
+    self.restore(tensors, state, path)
+    self.accelerator.print(f"Going on from {path}.")
+    return True
 
-    def restore(self, tensors, state, path):
-        "Puts everything back as it was; CheckpointError if the networks are of another form."
-        for name, value in asdict(self.config.generator).items():
-            theirs = state['config'].get(name, value)
-            if theirs != value: raise CheckpointError(f"Checkpoint {path} was made with {name}={theirs}, not {value}: resume with its settings or choose another folder.")
-        self.G.load_state_dict(tensors['generators'])
-        self.D.load_state_dict(tensors['discriminators'])
-        if self.config.ema: self.average.load_state_dict(tensors.get('average', tensors['generators']))
-        load_optimizer_tensors(self.opt_G, self.G, tensors['adam_G'])
-        load_optimizer_tensors(self.opt_D, self.D, tensors['adam_D'])
-        if state['scaler']: self.scaler.load_state_dict(state['scaler'])
-        self.count, self.elapsed, self.best, self.returns = (state[k] for k in ('step', 'elapsed', 'best', 'returns'))
-        self.history, self.validation = state['history'], state['validation']
-        self.skips = torch.tensor([0., state['skipped']], device=self.device)
-        self.window = []
-        self.ahead.clear()
+# %% ../nbs/10e_trainer.ipynb #nf616f02
+@patch
+def restore(self: Survivor, tensors, state, path):
+    "Puts everything back as it was; CheckpointError if the networks are of another form."
+    for name, value in asdict(self.config.generator).items():
+        theirs = state['config'].get(name, value)
+        if theirs != value: raise CheckpointError(f"Checkpoint {path} was made with {name}={theirs}, not {value}: resume with its settings or choose another folder.")
+    self.G.load_state_dict(tensors['generators'])
+    self.D.load_state_dict(tensors['discriminators'])
+    if self.config.ema: self.average.load_state_dict(tensors.get('average', tensors['generators']))
+    load_optimizer_tensors(self.opt_G, self.G, tensors['adam_G'])
+    load_optimizer_tensors(self.opt_D, self.D, tensors['adam_D'])
+    if state['scaler']: self.scaler.load_state_dict(state['scaler'])
+    self.count, self.elapsed, self.best, self.returns = (state[k] for k in ('step', 'elapsed', 'best', 'returns'))
+    self.history, self.validation = state['history'], state['validation']
+    self.skips = torch.tensor([0., state['skipped']], device=self.device)
+    self.window = []
+    self.ahead.clear()
 
-    def retreat(self, streak):
-        "After several steps in a row without a finite gradient: back to the last checkpoint, with half the learning rate."
-        returns = self.returns + 1
-        self.accelerator.print(f"{streak} steps in a row had no finite gradient.")
-        if returns > 3 or not self.resume():
-            raise RuntimeError(f"Training has broken down at step {self.count}: no finite gradients, and no earlier checkpoint helps. Lower lr or use precision='fp32'.")
-        self.returns = returns
+# %% ../nbs/10e_trainer.ipynb #n56223b5
+@patch
+def retreat(self: Survivor, streak):
+    "After several steps in a row without a finite gradient: back to the last checkpoint, with half the learning rate."
+    returns = self.returns + 1
+    self.accelerator.print(f"{streak} steps in a row had no finite gradient.")
+    if returns > 3 or not self.resume():
+        raise RuntimeError(f"Training has broken down at step {self.count}: no finite gradients, and no earlier checkpoint helps. Lower lr or use precision='fp32'.")
+    self.returns = returns
 
 # %% ../nbs/10e_trainer.ipynb #c033
 class Trainer(Survivor):
@@ -204,25 +222,18 @@ class Trainer(Survivor):
         if minutes and self.accelerator.num_processes > 1: raise ValueError("A limit in minutes needs a single process; give steps.")
         if resume: self.resume()
         self.steps, self.minutes, self.stopped = steps or self.config.steps, minutes or 0, None
-        before, c = time.perf_counter() - self.elapsed, self.config
+        before = time.perf_counter() - self.elapsed
         with StopSignals() as stop, self.logging(), tqdm(total=self.steps, initial=self.count, disable=not self.accelerator.is_main_process) as bar:
             while self.count < self.steps and not (self.minutes and self.elapsed >= 60 * self.minutes):
                 self.pace()
                 self.window.append(self.step(*self.batches(self.count)))
                 self.elapsed = time.perf_counter() - before
-                due = lambda every: every and self.count % every == 0
                 bar.update(self.count - bar.n)
-                if due(c.log_every):
-                    self.log(bar)
-                    if (streak := self.skips[0].item()) >= c.max_skips: self.retreat(int(streak))
-                if due(c.valid_every): self.report()
-                if due(c.save_every): self.save()
-                if due(c.log_every) or self.accelerator.num_processes == 1:
-                    if self.agreed(stop.name): break
+                if self.after_step(bar, stop): break
             self.stopped = stop.name
             if self.window: self.log(bar)
             self.save()
-            if not self.stopped and not due(c.valid_every): self.report()
+            if not self.stopped and not self.due(self.config.valid_every): self.report()
         return pd.DataFrame(self.history)
 
     @property
@@ -230,15 +241,37 @@ class Trainer(Survivor):
         "What a command should return after `fit`: 130 after Ctrl-C, else 0."
         return 130 if self.stopped == 'SIGINT' else 0
 
-    def pace(self):
-        "Sets progress and learning rates for the coming step."
-        self.progress = min(self.count / self.config.steps, 1.)
-        if self.minutes: self.progress = min(max(self.count / self.steps, self.elapsed / (60 * self.minutes)), 1.)
-        left = min((1 - self.progress) / self.config.decay, 1.) if self.config.decay else 1.
-        for optimizer, lr in ((self.opt_G, self.config.lr), (self.opt_D, self.config.lr_d or self.config.lr)):
-            for group in optimizer.param_groups: group['lr'] = lr * left * 0.5 ** self.returns
+# %% ../nbs/10e_trainer.ipynb #n14635e5
+@patch
+def due(self: Trainer, every) -> bool:
+    "Is it time for something that comes every so many steps? Never, if `every` is 0."
+    return bool(every) and self.count % every == 0
 
-    def agreed(self, flag):
-        "Has any process been told to stop? All must leave the loop at the same step."
-        if self.accelerator.num_processes == 1: return bool(flag)
-        return self.accelerator.reduce(torch.tensor(float(bool(flag)), device=self.device)).item() > 0
+
+@patch
+def after_step(self: Trainer, bar, stop) -> bool:    # True: leave the loop
+    "What is due after a step, and whether the run has been told to stop."
+    c = self.config
+    if self.due(c.log_every):
+        self.log(bar)
+        if (streak := self.skips[0].item()) >= c.max_skips: self.retreat(int(streak))
+    if self.due(c.valid_every): self.report()
+    if self.due(c.save_every): self.save()
+    return (self.due(c.log_every) or self.accelerator.num_processes == 1) and self.agreed(stop.name)
+
+# %% ../nbs/10e_trainer.ipynb #n9b65f22
+@patch
+def pace(self: Trainer):
+    "Sets progress and learning rates for the coming step."
+    self.progress = min(self.count / self.config.steps, 1.)
+    if self.minutes: self.progress = min(max(self.count / self.steps, self.elapsed / (60 * self.minutes)), 1.)
+    left = min((1 - self.progress) / self.config.decay, 1.) if self.config.decay else 1.
+    for optimizer, lr in ((self.opt_G, self.config.lr), (self.opt_D, self.config.lr_d or self.config.lr)):
+        for group in optimizer.param_groups: group['lr'] = lr * left * 0.5 ** self.returns
+
+# %% ../nbs/10e_trainer.ipynb #n2ea9515
+@patch
+def agreed(self: Trainer, flag):
+    "Has any process been told to stop? All must leave the loop at the same step."
+    if self.accelerator.num_processes == 1: return bool(flag)
+    return self.accelerator.reduce(torch.tensor(float(bool(flag)), device=self.device)).item() > 0

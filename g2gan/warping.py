@@ -34,7 +34,7 @@ TRIANGLES = torch.tensor([[int(v) for v in t.split()] for t in """
 68 69 84; 68 77 84; 69 70 84; 70 71 83; 70 83 84; 71 72 82; 71 82 83; 72 73 82; 73 74 81; 73 81 82; 74 75 80; 74 80
 81; 75 76 80; 76 79 80""".split(";")])
 
-# %% ../nbs/04_warping.ipynb #c027
+# %% ../nbs/04_warping.ipynb #n61ca5c0
 def border_anchors(
     size: tuple,             # (H, W) in pixels
     margin: float = MARGIN,  # distance outside of the picture, as a part of its sides
@@ -43,7 +43,7 @@ def border_anchors(
     ends = [torch.tensor([-margin * n - 0.5, n / 2 - 0.5, (1 + margin) * n - 0.5]) for n in size]
     return torch.stack([ends[1][[0, 1, 2, 2, 2, 1, 0, 0]], ends[0][[0, 0, 0, 1, 2, 2, 2, 1]]], -1)
 
-
+# %% ../nbs/04_warping.ipynb #n018c570
 def mesh_vertices(
     points: torch.Tensor,   # (B, 68, 2) points in pixels
     anchors: torch.Tensor,  # (8, 2), as `border_anchors` gives them
@@ -53,7 +53,7 @@ def mesh_vertices(
     ring = points[:, RING] + 0.3 * (points[:, RING] - points[:, 30:31])
     return torch.cat([points, ring, anchors.to(points).expand(len(points), -1, -1)], 1)
 
-# %% ../nbs/04_warping.ipynb #c039
+# %% ../nbs/04_warping.ipynb #nfaf72df
 def _spread(first, last):
     "Count from first to last (K,) for each k, one after the other: which k it is and the number, both (sum of lengths,)."
     length = (last - first + 1).clamp(min=0)
@@ -61,7 +61,7 @@ def _spread(first, last):
     start = first - (length.cumsum(0) - length)
     return k, torch.arange(len(k), device=k.device) + start.index_select(0, k)  # index_select: many times faster than start[k]
 
-
+# %% ../nbs/04_warping.ipynb #n860ddd4
 def _row_spans(triangles, height, slack):
     "Rows of pixels that (K, 3, 2) triangles touch: the triangle and y of each row, (R,), and where it enters and leaves, (R,)."
     y = triangles[..., 1]
@@ -73,30 +73,40 @@ def _row_spans(triangles, height, slack):
     x, hit = a[..., 0] + t * (b[..., 0] - a[..., 0]), (t >= 0) & (t <= 1)
     return k, row, torch.where(hit, x, torch.inf).amin(1), torch.where(hit, x, -torch.inf).amax(1)
 
+# %% ../nbs/04_warping.ipynb #na5660c7
+def _intervals(x0, x1, width, slack):
+    "First and last pixel of rows that go from x0 to x1, (R,) each: (3R,), the inside, then the slack to the left, then to the right."
+    to_pixels = lambda x: x.clamp(-1, width).long()
+    a, b = to_pixels((x0 - 1e-4).ceil()).clamp(min=0), to_pixels((x1 + 1e-4).floor()).clamp(max=width - 1)
+    first = torch.cat([a, to_pixels((x0 - slack).ceil()).clamp(min=0), torch.maximum(b + 1, a)])
+    last = torch.cat([b, torch.minimum(a, b + 1) - 1, to_pixels((x1 + slack).floor()).clamp(max=width - 1)])
+    return first, last
 
+# %% ../nbs/04_warping.ipynb #n7569847
+def _thick(triangles, thin):
+    "Which of the (K, 3, 2) triangles are higher than `thin` pixels: their numbers. A triangle without height has no pixels."
+    edges = triangles.roll(-1, 1) - triangles
+    area = (edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]).abs()
+    return (area > thin * edges.norm(dim=-1).amax(1)).nonzero()[:, 0]
+
+# %% ../nbs/04_warping.ipynb #n44eb06c
 @torch.no_grad()
 def _rasterize(vertices, size, slack=0.1, thin=0.05):
     "For each pixel the number of the triangle it lies in: (B, 85, 2) -> (B, H, W); len(TRIANGLES) where there is none."
     (H, W), n = size, len(TRIANGLES)
     corners = vertices[:, TRIANGLES.to(vertices.device)].reshape(-1, 3, 2)
-    edges = corners.roll(-1, 1) - corners
-    area = (edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]).abs()
-    kept = (area > thin * edges.norm(dim=-1).amax(1)).nonzero()[:, 0]  # a triangle without height has no pixels
+    kept = _thick(corners, thin)
     k, row, x0, x1 = _row_spans(corners[kept], H, slack)
-    to_pixels = lambda x: x.clamp(-1, W).long()
-    a, b = to_pixels((x0 - 1e-4).ceil()).clamp(min=0), to_pixels((x1 + 1e-4).floor()).clamp(max=W - 1)
-    # what thin triangles leave is covered by the slack of their neighbours, to the left and to the right of these
-    first = torch.cat([a, to_pixels((x0 - slack).ceil()).clamp(min=0), torch.maximum(b + 1, a)])
-    last = torch.cat([b, torch.minimum(a, b + 1) - 1, to_pixels((x1 + slack).floor()).clamp(max=W - 1)])
+    first, last = _intervals(x0, x1, W, slack)
     face, label = kept[k].div(n, rounding_mode="floor"), kept[k] % n
     line = (face * H + row).repeat(3) * W
     r, pixel = _spread(line + first, line + last)
-    rank = torch.cat([label + n, label, label])  # a pixel in a triangle beats one in the slack of another
+    rank = torch.cat([label + n, label, label])
     best = torch.full((len(vertices) * H * W,), -1, device=r.device)
     best.scatter_reduce_(0, pixel, rank.index_select(0, r), "amax")  # the maximum does not depend on the order of writing
     return torch.where(best < 0, n, best % n).reshape(-1, H, W)
 
-# %% ../nbs/04_warping.ipynb #c041
+# %% ../nbs/04_warping.ipynb #nf5757f9
 def _affine(source, target):
     "Per triangle the (B, T + 1, 2, 3) affine map from a target position to its displacement to the source; the last one is zero."
     corners = TRIANGLES.to(target.device)
@@ -109,7 +119,7 @@ def _affine(source, target):
     maps = torch.cat([M, d[:, :, 0, :, None] - M @ t[:, :, 0, :, None]], -1)
     return F.pad(maps, (0, 0, 0, 0, 0, 1))
 
-
+# %% ../nbs/04_warping.ipynb #n92249fe
 def _pull(source, target, size):
     "The pixels' positions (H, W, 2), and the way from each back to its place in the source (B, H, W, 2); vertices (B, 85, 2)."
     if not torch.isfinite(target).all(): raise ValueError("A face with missing (NaN) points cannot be warped: give all 68 points.")
@@ -131,7 +141,7 @@ def displacements(
     anchors = border_anchors(size) if anchors is None else anchors
     return _pull(mesh_vertices(source, anchors), mesh_vertices(target, anchors), size)[1]
 
-# %% ../nbs/04_warping.ipynb #c045
+# %% ../nbs/04_warping.ipynb #ncdfb7ad
 def flow(
     source: torch.Tensor,  # (B, 68, 2) points in pixels, where the content is
     target: torch.Tensor,  # (B, 68, 2) points in pixels, where it shall be
@@ -143,7 +153,7 @@ def flow(
     pixel, moved = _pull(mesh_vertices(source, anchors), mesh_vertices(target, anchors), size)
     return (pixel + moved + 0.5) * (2 / moved.new_tensor(size[::-1])) - 1
 
-
+# %% ../nbs/04_warping.ipynb #n7740ded
 def warp(
     images: torch.Tensor,      # (B, 3, H, W), any range
     source: torch.Tensor,      # (B, 68, 2) points in pixels of `images`
@@ -164,7 +174,17 @@ def foldover(
     pixel = 4 / (flow.shape[1] * flow.shape[2])  # a pixel's area in the grid's units
     return (det < -1e-3 * pixel).float().mean((1, 2))
 
-# %% ../nbs/04_warping.ipynb #c069
+# %% ../nbs/04_warping.ipynb #ndbb9051
+def _band(image, source, target, top, rows):
+    "Rows from `top` of one warped picture (1, 3, H, W): pixels (rows, W, 3) and where anything moves (rows, W); vertices (1, 85, 2)."
+    height, width = image.shape[-2:]
+    corner = torch.tensor([0, top])
+    pixel, moved = _pull((source - corner).float(), (target - corner).float(), (rows, width))
+    grid = (pixel + moved + torch.tensor([0.5, top + 0.5])) * (2 / torch.tensor([width, height])) - 1
+    piece = F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0].movedim(0, -1)
+    return piece.numpy(), (moved.abs().amax(-1) > 1e-6)[0].numpy()
+
+# %% ../nbs/04_warping.ipynb #n2b3036b
 def warp_photo(
     photo: np.ndarray,    # (H, W, 3) of any size, uint8 or float
     source: np.ndarray,   # (68, 2) points in pixels of the photo
@@ -174,18 +194,14 @@ def warp_photo(
     "Move one face in a photo at the photo's own resolution; pixels away from the face are copied bit by bit."
     frame = align_by_eyes(source)  # the anchors stand around the aligned face, as `flow` has them, turned into the photo
     anchors = torch.from_numpy(frame.invert(border_anchors((frame.size,) * 2).numpy()))
-    source, target = (mesh_vertices(torch.tensor(p, dtype=torch.float64)[None], anchors) for p in (source, target))
     x0, y0 = anchors.amin(0).floor().long().clamp(min=0).tolist()
     x1, y1 = (int(v) + 1 for v in anchors.amax(0).ceil())
-    box, out = photo[y0:y1, x0:x1], np.array(photo)
-    height, width = box.shape[:2]
-    image = torch.from_numpy(np.ascontiguousarray(box)).movedim(-1, 0)[None].float()
-    for top in range(0, height, band):
-        size, corner = (min(band, height - top), width), torch.tensor([x0, y0 + top])
-        pixel, moved = _pull((source - corner).float(), (target - corner).float(), size)
-        grid = (pixel + moved + torch.tensor([0.5, top + 0.5])) * (2 / torch.tensor([width, height])) - 1
-        piece = F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0].movedim(0, -1).numpy()
-        touched = (moved.abs().amax(-1) > 1e-6)[0].numpy()
-        piece = piece[touched].round() if np.issubdtype(out.dtype, np.integer) else piece[touched]
-        out[y0 + top:y0 + top + size[0], x0:x1][touched] = piece.astype(out.dtype)
+    source, target = (mesh_vertices(torch.tensor(p, dtype=torch.float64)[None], anchors) - torch.tensor([x0, y0]) for p in (source, target))
+    out = np.array(photo)
+    box = out[y0:y1, x0:x1]        # a view: what is written into it is written into `out`
+    image = torch.from_numpy(np.ascontiguousarray(photo[y0:y1, x0:x1])).movedim(-1, 0)[None].float()
+    for top in range(0, len(box), band):
+        rows = box[top:top + band]
+        piece, touched = _band(image, source, target, top, len(rows))
+        rows[touched] = (piece[touched].round() if np.issubdtype(out.dtype, np.integer) else piece[touched]).astype(out.dtype)
     return out
