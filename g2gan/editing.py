@@ -76,9 +76,10 @@ class FaceEditor:
         folder = model_folder(path)
         try:
             with contextlib.redirect_stdout(io.StringIO()): model = G2GAN.from_pretrained(str(folder))  # it would print a line
-            return cls(model, ShapeModel.load(folder / FILES[2]), detector, device)
+            shape_model = ShapeModel.load(folder / FILES[2])
         except Exception as e:  # damaged or foreign files fail in many ways
             raise WeightsMissing(f"{folder}: the model cannot be opened ({str(e).splitlines()[0] if str(e) else type(e).__name__}).") from e
+        return cls(model, shape_model, detector, device)
 
     @property
     def expressions(self) -> list: return expression_names(self.shape_model)  # names for `express`

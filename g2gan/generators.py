@@ -20,6 +20,7 @@ from torch import nn
 
 from .heatmaps import heatmap_conv
 from .images import ASSETS
+from .shape_model import patch
 from .unet import UNet
 from .warping import warp
 
@@ -102,7 +103,7 @@ class ResidualGenerator(nn.Module):
 
 # %% ../nbs/06b_generators.ipynb #c054
 class WarpedGenerator(ResidualGenerator):
-    "W + m * G(W, heatmaps of guide), where W is the image warped from source to target and m the fourth channel."
+    "I_w + m * G(I_w, heatmaps of guide): I_w is the image warped from source to target, m the mask from the fourth channel."
     out_channels = 4
     def forward(self,
                 image: torch.Tensor,                  # (B, 3, S, S) in [0, 1]
@@ -130,49 +131,58 @@ class G2GAN(nn.Module, PyTorchModelHubMixin, library_name='g2gan', license='apac
         self.G_E, self.G_N = kind(config), kind(config)
         self.to(memory_format=torch.channels_last)
 
-    def synthesize(self,
-                   image: torch.Tensor,                  # (B, 3, S, S) I_N, neutral faces in [0, 1]
-                   s_N: torch.Tensor,                    # (B, 68, 2) their points
-                   s_E: torch.Tensor,                    # (B, 68, 2) points of the expression wanted
-                  ) -> Edit:
-        "I_E^ = G_E: puts the expression whose points are s_E on a neutral face."
-        return self.G_E(image, s_E, s_N, s_E)
+# %% ../nbs/06b_generators.ipynb #n9905715
+@patch
+def synthesize(self: G2GAN,
+               image: torch.Tensor,                  # (B, 3, S, S) I_N, neutral faces in [0, 1]
+               s_N: torch.Tensor,                    # (B, 68, 2) their points
+               s_E: torch.Tensor,                    # (B, 68, 2) points of the expression wanted
+              ) -> Edit:
+    "I_E^ = G_E: puts the expression whose points are s_E on a neutral face."
+    return self.G_E(image, s_E, s_N, s_E)
 
-    def neutralize(self,
-                   image: torch.Tensor,                  # (B, 3, S, S) I_E, expressive faces in [0, 1]
-                   s_E: torch.Tensor,                    # (B, 68, 2) their points
-                   s_N_hat: torch.Tensor,                # (B, 68, 2) predicted points of the neutral face
-                  ) -> Edit:
-        "I_N^ = G_N: takes the expression off a face whose points are s_E."
-        return self.G_N(image, s_E, s_E, s_N_hat)
+# %% ../nbs/06b_generators.ipynb #na371afd
+@patch
+def neutralize(self: G2GAN,
+               image: torch.Tensor,                  # (B, 3, S, S) I_E, expressive faces in [0, 1]
+               s_E: torch.Tensor,                    # (B, 68, 2) their points
+               s_N_hat: torch.Tensor,                # (B, 68, 2) predicted points of the neutral face
+              ) -> Edit:
+    "I_N^ = G_N: takes the expression off a face whose points are s_E."
+    return self.G_N(image, s_E, s_E, s_N_hat)
 
-    def save_pretrained(self,
-                        save_directory: str | Path,   # folder, made if it is not there
-                        half: bool = False,           # store float16: half the bytes, the same pictures
-                        **kwargs,                     # see huggingface_hub.PyTorchModelHubMixin
-                       ):
-        "Writes config.json, model.safetensors and README.md; `from_pretrained` always returns float32."
-        self._half = half
-        return super().save_pretrained(save_directory, **kwargs)
+# %% ../nbs/06b_generators.ipynb #n9c16d01
+@patch
+def save_pretrained(self: G2GAN,
+                    save_directory: str | Path,   # folder, made if it is not there
+                    half: bool = False,           # store float16: half the bytes, the same pictures
+                    **kwargs,                     # see huggingface_hub.PyTorchModelHubMixin
+                   ):
+    "Writes config.json, model.safetensors and README.md; `from_pretrained` always returns float32."
+    self._half = half
+    return super(G2GAN, self).save_pretrained(save_directory, **kwargs)
 
-    def _save_pretrained(self, save_directory):
-        dtype = torch.float16 if getattr(self, '_half', False) else torch.float32
-        state = {name: w.detach().to('cpu', dtype).contiguous() for name, w in self.state_dict().items()}
-        save_file(state, str(Path(save_directory) / 'model.safetensors'), metadata={'format': 'pt'})
 
-    @classmethod
-    def _from_pretrained(cls, *, model_id, map_location='cpu', strict=True, **kwargs):
-        "A folder is read here, with errors that name the file; anything else is the hub's business."
-        if not Path(model_id).is_dir():
-            return super()._from_pretrained(model_id=model_id, map_location=map_location, strict=strict, **kwargs)
-        path, hub = Path(model_id) / 'model.safetensors', ('revision', 'cache_dir', 'force_download', 'local_files_only', 'token')
-        if not path.is_file() or not path.with_name('config.json').is_file():
-            raise ValueError(f"{model_id} is not a model folder: it needs config.json and model.safetensors.")
-        model = cls(**{key: value for key, value in kwargs.items() if key not in hub})
-        try: model.load_state_dict(load_file(path), strict=strict)
-        except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{path} does not hold the weights that its config.json describes, or is damaged.") from error
-        return model.to(map_location)
+@patch
+def _save_pretrained(self: G2GAN, save_directory):
+    dtype = torch.float16 if getattr(self, '_half', False) else torch.float32
+    state = {name: w.detach().to('cpu', dtype).contiguous() for name, w in self.state_dict().items()}
+    save_file(state, str(Path(save_directory) / 'model.safetensors'), metadata={'format': 'pt'})
+
+# %% ../nbs/06b_generators.ipynb #n9e430c0
+@patch
+def _from_pretrained(cls: G2GAN, *, model_id, map_location='cpu', strict=True, **kwargs):
+    "A folder is read here, with errors that name the file; anything else is the hub's business."
+    if not Path(model_id).is_dir():
+        return super(G2GAN, cls)._from_pretrained(model_id=model_id, map_location=map_location, strict=strict, **kwargs)
+    path, hub = Path(model_id) / 'model.safetensors', ('revision', 'cache_dir', 'force_download', 'local_files_only', 'token')
+    if not path.is_file() or not path.with_name('config.json').is_file():
+        raise ValueError(f"{model_id} is not a model folder: it needs config.json and model.safetensors.")
+    model = cls(**{key: value for key, value in kwargs.items() if key not in hub})
+    try: model.load_state_dict(load_file(path), strict=strict)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} does not hold the weights that its config.json describes, or is damaged.") from error
+    return model.to(map_location)
 
 # %% ../nbs/06b_generators.ipynb #n4744207
 DEFAULT_WEIGHTS = ASSETS / 'weights' / 'default'  # model folder of the trained generators in the package

@@ -30,7 +30,7 @@ def point_profiles(
     y = torch.exp(-0.5 * ((grid[:h] - points[..., 1:2]) / sigma) ** 2)  # (..., K, H)
     return x, y.masked_fill(missing, 0)
 
-
+# %% ../nbs/02_heatmaps.ipynb #n8a9cf85
 def points_to_heatmaps(
     points,              # (..., K, 2) tensor or array: (x, y) in pixels of the map, centres at integers; NaN is missing
     size,                # side of the square map, or (H, W)

@@ -259,6 +259,13 @@ def after_step(self: Trainer, bar, stop) -> bool:    # True: leave the loop
     if self.due(c.save_every): self.save()
     return (self.due(c.log_every) or self.accelerator.num_processes == 1) and self.agreed(stop.name)
 
+# %% ../nbs/10e_trainer.ipynb #n2ea9515
+@patch
+def agreed(self: Trainer, flag):
+    "Has any process been told to stop? All must leave the loop at the same step."
+    if self.accelerator.num_processes == 1: return bool(flag)
+    return self.accelerator.reduce(torch.tensor(float(bool(flag)), device=self.device)).item() > 0
+
 # %% ../nbs/10e_trainer.ipynb #n9b65f22
 @patch
 def pace(self: Trainer):
@@ -268,10 +275,3 @@ def pace(self: Trainer):
     left = min((1 - self.progress) / self.config.decay, 1.) if self.config.decay else 1.
     for optimizer, lr in ((self.opt_G, self.config.lr), (self.opt_D, self.config.lr_d or self.config.lr)):
         for group in optimizer.param_groups: group['lr'] = lr * left * 0.5 ** self.returns
-
-# %% ../nbs/10e_trainer.ipynb #n2ea9515
-@patch
-def agreed(self: Trainer, flag):
-    "Has any process been told to stop? All must leave the loop at the same step."
-    if self.accelerator.num_processes == 1: return bool(flag)
-    return self.accelerator.reduce(torch.tensor(float(bool(flag)), device=self.device)).item() > 0

@@ -10,15 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# %% ../nbs/06a_unet.ipynb #c053
+from .shape_model import patch
+
+# %% ../nbs/06a_unet.ipynb #n5f2d9d2
 class InstanceNorm(nn.InstanceNorm2d):
     "Instance norm that keeps channels_last memory on the CPU, where PyTorch's own unpacks and repacks every picture."
     def __init__(self, channels: int): super().__init__(channels, affine=True)
-
-    def forward(self, x):   # (B, C, H, W), H * W > 1
-        if x.device.type != 'cpu' or torch.compiler.is_exporting() or torch.jit.is_tracing(): return super().forward(x)
-        # the norm of one instance is the batch norm of a batch of one
-        return torch.cat([F.batch_norm(one, None, None, self.weight, self.bias, True, eps=self.eps) for one in x.split(1)])
 
 # %% ../nbs/06a_unet.ipynb #c060
 class Down(nn.Module):
@@ -85,3 +82,13 @@ class UNet(nn.Module):
         for down in self.down[1:]: skips.append(x := down(x))
         for up, skip in zip(self.up, skips[-2::-1]): x = torch.cat([up(x), skip], 1)
         return self.out(x)
+
+# %% ../nbs/06a_unet.ipynb #c053
+@patch
+def forward(self: InstanceNorm,
+            x: torch.Tensor,   # (B, C, H, W), H * W > 1
+           ) -> torch.Tensor:
+    "PyTorch's numbers; on the CPU in channels_last memory."
+    if x.device.type != 'cpu' or torch.compiler.is_exporting() or torch.jit.is_tracing(): return nn.InstanceNorm2d.forward(self, x)
+    # the norm of one instance is the batch norm of a batch of one
+    return torch.cat([F.batch_norm(one, None, None, self.weight, self.bias, True, eps=self.eps) for one in x.split(1)])
