@@ -3,7 +3,7 @@
 Usage: python .ci/test.py [part of a check's name ...]
 
 Each notebook is what `nbdev_test` makes of it, each file in tests/ one pytest; two run at a time, one thread each. Importing
-PyTorch and its friends takes longer than many a chapter, so they are loaded once, here, and each check is a fork of this process.
+PyTorch and the package takes longer than many a chapter, so they are loaded once, here, and each check is a fork of this process.
 """
 import filecmp
 import os
@@ -99,7 +99,7 @@ def run(todo):
 if __name__ == "__main__":
     begun, wanted = time.time(), sys.argv[1:]
     todo = [(n, c) for n, c in checks().items() if not wanted or any(w in n for w in wanted)]
-    import accelerate, matplotlib.pyplot, nbdev.test, pandas, skimage.transform, torch, torchmetrics.image, torchvision  # noqa: E401, F401
+    import matplotlib.pyplot, nbdev.test, skimage.transform, g2gan.evaluation, g2gan.studio, g2gan.trainer  # noqa: E401, F401
     failed = run(todo)
     print(f"{len(todo) - len(failed)} passed, {len(failed)} failed in {time.time() - begun:.0f} s")
     sys.exit(bool(failed))
