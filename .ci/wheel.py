@@ -3,9 +3,9 @@ environment in a folder of its own, and runs there `g2gan demo`, every chapter a
 
 Usage: python .ci/wheel.py [--extras offline,judges] [--keep FOLDER] [part of a notebook's name ...]
 
-Nothing but the wheel and a Jupyter kernel is installed, and before a notebook whose first cells ask for an extra (as in
-`pip install -Uqq 'g2gan[streaming]'`) that extra; those come last. `#| slow` cells are left out, as in `make test`. One
-notebook at a time. The Python is the one that runs this file: another is checked by `make wheel PYTHON=python3.13`.
+Nothing but the wheel, a Jupyter kernel and the libraries that first cells name besides is installed, and before a notebook
+whose first cells ask for an extra (as in `pip install -Uqq 'g2gan[streaming]'`) that extra; those come last. `#| slow` cells
+are left out, as in `make test`. One notebook at a time. The Python is the one that runs this file: another is checked by `make wheel PYTHON=python3.13`.
 """
 import argparse
 import os
@@ -122,12 +122,15 @@ def everything(work, options):
     todo = [("g2gan --version", [bin / "g2gan", "--version"], ""), ("g2gan demo", [bin / "g2gan", "demo", "--out", "demo"], "")]
     script = work / "run_notebook.py"
     script.write_text(RUN)
+    others = set()    # what first cells ask for besides the package: libraries that a chapter checks its own functions against
     for path in [*sorted(ROOT.glob("nbs/[01]*.ipynb")), *sorted(ROOT.glob("nbs/solutions/*.ipynb"))]:
         name = path.relative_to(ROOT / "nbs")
         (books / name).parent.mkdir(exist_ok=True)
         (books / name).write_bytes(path.read_bytes())
-        asked = re.search(r"pip install -Uqq '?g2gan\[([\w,]+)\]", path.read_text(encoding="utf-8"))
-        todo.append((str(name), [bin / "python", script, books / name], asked[1] if asked else ""))
+        asked = re.search(r"pip install -Uqq '?g2gan(?:\[([\w,]+)\])?'?([\w -]*)", path.read_text(encoding="utf-8"))
+        others.update(asked[2].split() if asked else ())
+        todo.append((str(name), [bin / "python", script, books / name], (asked[1] or "") if asked else ""))
+    if problem := run([bin / "pip", "install", "-q", *sorted(others)], work, env | {"PIP_CACHE_DIR": cache}): sys.exit(problem)
     results, here = {}, options.extras
     for name, args, extras in sorted(todo, key=lambda item: item[2]):
         if extras not in (here, "") and (not options.names or any(part in name for part in options.names)):
