@@ -40,8 +40,8 @@ class Studio(widgets.HBox):
         self.editor = editor or FaceEditor.from_pretrained(weights, detector)
         self.desk, self._state, self._quiet, self._faces = Desk(self.editor), {}, False, []
         super().__init__(self.desk.rows(self._buttons()), layout={"flex_flow": "row wrap", "width": "100%", "grid_gap": "18px", "align_items": "flex-start"})
-        faces = FaceSet.builtin().subset(split="test", expression="neutral")
-        self.load(faces.image(0), faces.points[0], "built-in face")
+        faces, i = FaceSet.builtin().subset(split="test", expression="neutral"), 7  # a face without glasses: a warp bends their rims
+        self.load(faces.image(i), faces.points[i], "built-in face")
         if photo is not None: self._attempt(self.load, photo, landmarks)
         self._listen()
 
