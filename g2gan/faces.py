@@ -265,6 +265,14 @@ def take(self: FacePairs,
     points = {'s_N': s_N, 's_E': s_E, 's_hat': s_hat, 's_T': s_T}
     return {**images, **{k: torch.from_numpy(np.array(p, np.float32)) for k, p in points.items()}}
 
+# %% ../nbs/05b_faces.ipynb #n77b6f339
+@patch
+def numbers(self: FacePairs, step: int, batch_size: int, rank: int = 0, world: int = 1) -> range:
+    "The numbers of the pairs that a process takes in a step, for `pick`; ValueError where they cannot be shared evenly."
+    if batch_size < 1 or batch_size % world: raise ValueError(f'A batch of {batch_size} cannot be shared evenly by {world} processes.')
+    share = batch_size//world
+    return range(step*batch_size + rank*share, step*batch_size + (rank+1)*share)
+
 # %% ../nbs/05b_faces.ipynb #nafe0287
 @patch
 def batch(self: FacePairs,
@@ -274,8 +282,5 @@ def batch(self: FacePairs,
     world: int = 1,   # number of processes; each takes batch_size/world pairs
 ) -> dict:
     "The pairs of one step (see `take`), or this process's share of them."
-    if batch_size < 1 or batch_size % world: raise ValueError(f'A batch of {batch_size} cannot be shared evenly by {world} processes.')
-    share = batch_size//world
-    first = step*batch_size + rank*share
-    expressive, neutral, draws = zip(*(self.pick(n) for n in range(first, first+share)))
+    expressive, neutral, draws = zip(*(self.pick(n) for n in self.numbers(step, batch_size, rank, world)))
     return {**self.take(expressive, neutral), 'draws': torch.from_numpy(np.stack(draws))}

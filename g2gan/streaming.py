@@ -178,14 +178,14 @@ def batch(self: StreamedPairs,
     world: int = 1,   # number of processes; each takes batch_size/world pairs
 ) -> dict:
     "The pairs of one step, see `FacePairs.batch`: they depend on seed, step and number of processes."
-    if batch_size < 1 or batch_size % world: raise ValueError(f'A batch of {batch_size} cannot be shared evenly by {world} processes.')
-    share = batch_size // world
+    numbers = self.numbers(step, batch_size, rank, world)
+    share = len(numbers)
     at, flow = self.flows.get((rank, world), (None, None))
     if at != step * share: flow = self.flow(step * share, rank, world)
     rows = list(itertools.islice(flow, share))
     self.flows[rank, world] = (step + 1) * share, flow
     expressive = [self.places[_key(row)] for row in rows]
-    neutral, draws = zip(*(self.choose(i, step * batch_size + rank * share + k) for k, i in enumerate(expressive)))
+    neutral, draws = zip(*(self.choose(i, k) for i, k in zip(expressive, numbers)))
     kept, names = self.faces._pixels, [int(self.faces.table.file_name.iat[i]) for i in expressive]
     passing = dict(zip(names, self.pool.map(self.faces.decode, (row['image'] for row in rows))))
     new = passing.keys() - kept.keys()
