@@ -119,7 +119,7 @@ def everything(work, options):
     wheel = build(work, env | {"PIP_CACHE_DIR": cache})
     bin = install(wheel, options.extras, work, env | {"PIP_CACHE_DIR": cache})
     env["PATH"] = f"{bin}:{env['PATH']}"
-    todo = [("g2gan --version", [bin / "g2gan", "--version"], ""), ("g2gan demo", [bin / "g2gan", "demo", "--out", "demo"], "")]
+    todo = [("g2gan --version", [bin / "g2gan", "--version"], "", ""), ("g2gan demo", [bin / "g2gan", "demo", "--out", "demo"], "", "")]
     script = work / "run_notebook.py"
     script.write_text(RUN)
     others = set()    # what first cells ask for besides the package: libraries that a chapter checks its own functions against
@@ -127,15 +127,16 @@ def everything(work, options):
         name = path.relative_to(ROOT / "nbs")
         (books / name).parent.mkdir(exist_ok=True)
         (books / name).write_bytes(path.read_bytes())
-        asked = re.search(r"pip install -Uqq '?g2gan(?:\[([\w,]+)\])?'?([\w -]*)", path.read_text(encoding="utf-8"))
+        asked = re.search(r"pip install -Uqq '?g2gan(?:\[([\w,]+)\])?'?([\w -]*)(?:&& pip install -Uqq --no-deps ([\w-]+))?", path.read_text(encoding="utf-8"))
         others.update(asked[2].split() if asked else ())
-        todo.append((str(name), [bin / "python", script, books / name], (asked[1] or "") if asked else ""))
+        todo.append((str(name), [bin / "python", script, books / name], (asked[1] or "") if asked else "", (asked[3] or "") if asked else ""))
     if problem := run([bin / "pip", "install", "-q", *sorted(others)], work, env | {"PIP_CACHE_DIR": cache}): sys.exit(problem)
     results, here = {}, options.extras
-    for name, args, extras in sorted(todo, key=lambda item: item[2]):
+    for name, args, extras, alone in sorted(todo, key=lambda item: item[2:]):
         if extras not in (here, "") and (not options.names or any(part in name for part in options.names)):
-            problem = run([bin / "pip", "install", "-q", f"{wheel}[{extras}]"], work, env | {"PIP_CACHE_DIR": cache})
-            print(f"{'FAIL' if problem else 'ok':>4}           pip install g2gan[{extras}]  {problem}", flush=True)
+            problem = (run([bin / "pip", "install", "-q", f"{wheel}[{extras}]"], work, env | {"PIP_CACHE_DIR": cache})
+                       or alone and run([bin / "pip", "install", "-q", "--no-deps", alone], work, env | {"PIP_CACHE_DIR": cache}))
+            print(f"{'FAIL' if problem else 'ok':>4}           pip install g2gan[{extras}] {alone} {problem}", flush=True)
             here = extras
         if not options.names or any(part in name for part in options.names):
             cwd = work / "here" / name.replace("/", "_").replace(" ", "_")  # an empty folder for each: nothing may be left lying about for the next
