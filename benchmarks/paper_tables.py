@@ -4,7 +4,7 @@
     python benchmarks/paper_tables.py --data builtin --out tables/builtin                  # 7 models of 3 minutes on one core
     python benchmarks/paper_tables.py --data faces/frll --out tables/frll --preset small --steps 3000
     python benchmarks/paper_tables.py --data faces/oulu --protocol exprgan --out tables/oulu
-    python benchmarks/paper_tables.py --data faces/frll --out tables/seconds --preset small --seconds 90    # equal seconds, not steps
+    python benchmarks/paper_tables.py --data faces/frll --out tables/seconds/frll --preset small --seconds 90    # equal seconds, not steps
 
 Configurations A (no cycle), B (no identity), C (unpaired) and D (all terms) of the paper's residual generator, W (D, but the photo is
 warped first), and the rivals C-GAN and ExprGAN: the same people, pairs, number of steps, learning rates and seed for all. With --seconds
@@ -53,13 +53,16 @@ def steps_of(name, options, faces):
     """How many steps a model gets. With --seconds it is timed once, and a run that goes on keeps its number."""
     if not options.seconds: return options.steps
     kept = Path(options.out) / name / "steps.json"
-    if kept.is_file(): return json.loads(kept.read_text())[f"{options.seconds} seconds"]
+    found = json.loads(kept.read_text()) if kept.is_file() else {}
+    if found.get("seconds") == options.seconds: return found["steps"]
     with tempfile.TemporaryDirectory() as folder:
         trial = trainer_of(name, options, faces, 24, folder)
         trial.fit()
     steps = round(24 * options.seconds / trial.elapsed)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({f"{options.seconds} seconds": steps}))
+    half = kept.with_suffix(".part")
+    half.write_text(json.dumps({"seconds": options.seconds, "steps": steps}))
+    half.replace(kept)
     return steps
 
 
