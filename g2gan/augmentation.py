@@ -9,6 +9,7 @@ __all__ = ['augment', 'center']
 import torch
 
 from .landmarks import center_crop, crop_points, mirror_points
+from .warping import warp
 
 # %% ../nbs/05c_augmentation.ipynb #n2da14da
 def _places(
@@ -31,6 +32,15 @@ def _light(images, u, strength):
     grey = images.mean(1, keepdim=True)
     return (grey + saturation*(images-grey)).clamp(0, 1)
 
+# %% ../nbs/05c_augmentation.ipynb #na4300af
+def _reshape(pair, other, u, strength):
+    # u (B,) in 0 to 1: how far towards the shape `other` (B, 68, 2), or away from it; half of the pairs stay as they are
+    v = 2*u - 1
+    part = strength * v.sign() * (2*v.abs() - 1).clamp(min=0)
+    arrows = part[:, None, None] * (other - pair['s_N'])
+    images = {k: warp(x, pair['s' + k[1:]], pair['s' + k[1:]] + arrows) for k, x in pair.items() if k.startswith('I_')}
+    return images | {k: s + arrows for k, s in pair.items() if k.startswith('s_')}
+
 # %% ../nbs/05c_augmentation.ipynb #c026
 def augment(
     batch: dict,              # of FacePairs.batch, on any device
@@ -38,11 +48,12 @@ def augment(
     generator=None,           # torch.Generator; None: the batch's own draws, the same on any number of processes
     flip: bool = True,        # mirror half of the pairs
     colour: float = 0.,       # 0.2: brightness, contrast and saturation vary by 20 %
+    reshape: float = 0.,      # 0.6: half of the pairs go up to 60 % of the way towards another person's shape, or away from it
 ) -> dict:
-    "Crop, mirror and relight, the same for both images and all points of a pair; images become float in [0, 1]."
+    "Crop, mirror, relight and reshape, the same for both images and all points of a pair; images become float in [0, 1]."
     count, size, device = len(batch['I_N']), batch['I_N'].shape[-1], batch['I_N'].device
     if crop > size: raise ValueError(f'A crop of {crop} px is larger than the face of {size} px.')
-    u = batch['draws'] if generator is None else torch.rand(count, 6, generator=generator, device=generator.device)
+    u = batch['draws'] if generator is None else torch.rand(count, 7, generator=generator, device=generator.device)
     u = u.to(device)
     corner = (u[:, :2]*(size-crop+1)).long().clamp(max=size-crop)          # (B, 2): left, top
     mirrored = (u[:, 2] < 0.5) & flip
@@ -55,7 +66,8 @@ def augment(
         elif key.startswith('s_'):
             moved = value - corner[:, None]
             out[key] = torch.where(mirrored[:, None, None], mirror_points(moved, crop), moved)
-    return out
+    other = out.pop('s_other', None)
+    return _reshape(out, other, u[:, 6], reshape) if reshape else out
 
 # %% ../nbs/05c_augmentation.ipynb #c040
 def center(

@@ -236,7 +236,7 @@ def _check(self: FacePairs):
 def pick(self: FacePairs,
     n: int,  # number of the pair, counted from the start of training
 ) -> tuple:
-    "(row of I_E, row of I_N, six uniform draws for `augment`) of the n-th pair of the run."
+    "(row of I_E, row of I_N, eight uniform draws for `augment`) of the n-th pair of the run."
     epoch, k = divmod(n, len(self.subjects))
     if self._order[0] != epoch:   # each person comes once before anybody comes twice
         self._order = epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.subjects))
@@ -246,7 +246,7 @@ def pick(self: FacePairs,
     expressive = one_of(self.groups[subject][one_of(sorted(self.groups[subject]))])
     if self.paired: neutral = one_of(self.neutrals[expressive])
     else: neutral = one_of(self.own_neutral[one_of([s for s in self.donors if s != subject])])
-    return int(expressive), int(neutral), rng.random(6, np.float32)
+    return int(expressive), int(neutral), rng.random(8, np.float32)
 
 # %% ../nbs/05b_faces.ipynb #n4f13fca
 @patch
@@ -273,6 +273,16 @@ def numbers(self: FacePairs, step: int, batch_size: int, rank: int = 0, world: i
     share = batch_size//world
     return range(step*batch_size + rank*share, step*batch_size + (rank+1)*share)
 
+# %% ../nbs/05b_faces.ipynb #nd3def17
+@patch
+def chance(self: FacePairs,
+    draws,  # (B, 8) uniform in [0, 1), of `pick`
+) -> dict:
+    "What `augment` needs besides the pairs: the draws, and s_other (B,68,2), the neutral points of somebody picked by the last one."
+    draws = np.stack(draws)
+    somebody = [self.own_neutral[self.donors[int(u * len(self.donors))]][0] for u in draws[:, 7]]
+    return {'draws': torch.from_numpy(draws), 's_other': torch.from_numpy(np.array(self.points[somebody], np.float32))}
+
 # %% ../nbs/05b_faces.ipynb #nafe0287
 @patch
 def batch(self: FacePairs,
@@ -281,6 +291,6 @@ def batch(self: FacePairs,
     rank: int = 0,    # this process
     world: int = 1,   # number of processes; each takes batch_size/world pairs
 ) -> dict:
-    "The pairs of one step (see `take`), or this process's share of them."
+    "The pairs of one step (see `take`), or this process's share of them, with the draws and s_other for `augment`."
     expressive, neutral, draws = zip(*(self.pick(n) for n in self.numbers(step, batch_size, rank, world)))
-    return {**self.take(expressive, neutral), 'draws': torch.from_numpy(np.stack(draws))}
+    return self.take(expressive, neutral) | self.chance(draws)

@@ -50,6 +50,7 @@ class TrainConfig:
     # --- what they see
     flip: bool = True              # mirror half of the pairs
     colour: float = 0.             # brightness, contrast and saturation vary by this fraction
+    reshape: float = 0.            # half of the pairs go up to this part of the way towards another person's shape, or away from it
     seed: int = 0                  # of weights, pairs, crops: equal seeds give equal runs
     # --- how it runs
     precision: str = 'auto'        # 'bf16', 'fp16', 'fp32', or 'auto': what the hardware is fast at
@@ -89,7 +90,7 @@ def check(self: TrainConfig):
             raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}.")
     rules = (('d_base d_layers batch_size accumulate lr steps log_every valid_faces keep max_skips', lambda v: 0 < v < 1e9, 'must be positive'),
              ('alpha1 alpha2 alpha2_end alpha3 alpha_adv structure_weight mask_weight lr_d valid_every save_every', lambda v: 0 <= v < 1e9, 'must be 0 or more'),
-             ('beta1 ema colour', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
+             ('beta1 ema colour reshape', lambda v: 0 <= v < 1, 'must be at least 0 and below 1'), ('decay', lambda v: 0 <= v <= 1, 'must lie between 0 and 1'))
     for names, fine, words in rules:
         for name in names.split():
             if not fine(getattr(self, name)): raise ValueError(f"{name} {words}, not {getattr(self, name)}.")

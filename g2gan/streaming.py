@@ -163,11 +163,11 @@ def choose(self: StreamedPairs,
     i: int,  # row of I_E
     n: int,  # number of the pair in the run
 ) -> tuple:
-    "(row of I_N, six uniform draws for `augment`)."
+    "(row of I_N, eight uniform draws for `augment`)."
     rng, t = np.random.default_rng([self.seed, 1, n]), self.faces.table
-    if self.paired: return self.neutrals[i][0], rng.random(6, np.float32)
+    if self.paired: return self.neutrals[i][0], rng.random(8, np.float32)
     others = [s for s in self.donors if s != t.subject.iat[i]]
-    return self.own_neutral[others[rng.integers(len(others))]][0], rng.random(6, np.float32)
+    return self.own_neutral[others[rng.integers(len(others))]][0], rng.random(8, np.float32)
 
 # %% ../nbs/05d_streaming.ipynb #naf1e27d
 @patch
@@ -190,7 +190,7 @@ def batch(self: StreamedPairs,
     passing = dict(zip(names, self.pool.map(self.faces.decode, (row['image'] for row in rows))))
     new = passing.keys() - kept.keys()
     kept.update(passing)
-    try: return {**self.take(expressive, neutral), 'draws': torch.from_numpy(np.stack(draws))}
+    try: return self.take(expressive, neutral) | self.chance(draws)
     finally:
         for name in new: del kept[name]                      # on they flow
 

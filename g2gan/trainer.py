@@ -77,7 +77,7 @@ def batches(self: Reader, step):
     for s in (step, step + 1):
         if s not in self.ahead: self.ahead[s] = self.pool.submit(self.read, s)
     moved = [{k: v.to(self.device, non_blocking=True) for k, v in b.items()} for b in self.ahead.pop(step).result()]
-    return [augment(b, self.config.size, flip=self.config.flip, colour=self.config.colour) for b in moved]
+    return [augment(b, self.config.size, flip=self.config.flip, colour=self.config.colour, reshape=self.config.reshape) for b in moved]
 
 # %% ../nbs/10e_trainer.ipynb #c017
 class Reporter(Reader):
