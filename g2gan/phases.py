@@ -8,6 +8,7 @@ __all__ = ['BothWays', 'Verdicts', 'autocast_dtype', 'initial_generators', 'TwoP
 # %% ../nbs/10b_phases.ipynb #c004
 import contextlib
 import copy
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -74,9 +75,12 @@ def autocast_dtype(
 def initial_generators(
     config: TrainConfig,  # `init` names a model folder, 'default' the package's own, '' none
 ) -> G2GAN:
-    "Fresh generators, or those of a trained model; ValueError when their form is not the one that `config` asks for."
+    "Fresh generators, or those of a trained model; ValueError when there are none or their form is not the one that `config` asks for."
     if not config.init: return G2GAN(config.generator)
-    model = G2GAN.from_pretrained(DEFAULT_WEIGHTS if config.init == 'default' else config.init)
+    folder = DEFAULT_WEIGHTS if config.init == 'default' else Path(config.init)
+    if missing := [f for f in ('config.json', 'model.safetensors') if not (folder / f).is_file()]:
+        raise ValueError(f"init: {config.init} is not a model folder ({missing[0]} is missing); 'g2gan train' leaves one in its folder's model/, and 'default' names the package's own.")
+    model = G2GAN.from_pretrained(folder)
     if model.config != config.generator:
         raise ValueError(f"init: the generators of {config.init} are {model.config}, not {config.generator}; take the same kind, size, base, depth, max_channels and sigma.")
     return model
