@@ -61,11 +61,7 @@ def kill_often(faces, folder, kills, steps):
         goal = newest(folder / 'killed') + random.choice([0, 0, 2, 4])   # a life is measured in steps: any machine gets on
         wait(pid, lambda: newest(folder / 'killed') >= goal)
         if k % 2: time.sleep(random.uniform(0, 0.05))
-        else:                                           # wait for the write to begin, then strike somewhere in it
-            writing = lambda: list(folder.glob('killed/checkpoints/.writing_*'))
-            wait(pid, writing)
-            time.sleep(random.uniform(0, 0.004))
-            during += bool(writing())
+        else: during += hold_in_write(pid, lambda: list(folder.glob('killed/checkpoints/.writing_*')))
         os.kill(pid, signal.SIGKILL)
         status = os.waitpid(pid, 0)[1]
         os.close(listen)
@@ -83,6 +79,18 @@ def kill_often(faces, folder, kills, steps):
     pid, _ = spawn(faces, folder / 'whole', steps)
     assert os.waitpid(pid, 0)[1] == 0
     (folder / 'result.json').write_text(json.dumps(dict(during=during, codes=codes, stopped=stopped)))
+
+
+def hold_in_write(pid, writing, tries=4):
+    """Stop the run somewhere in a write, and look only then: a write that was over already lets it go on to the next one."""
+    for delay in [random.uniform(0, 0.004)] + [0] * (tries - 1):
+        wait(pid, writing)
+        time.sleep(delay)
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if writing(): return True
+        os.kill(pid, signal.SIGCONT)
+    return False
 
 
 def wait(pid, happened, seconds=60):
