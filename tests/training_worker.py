@@ -61,7 +61,7 @@ def kill_often(faces, folder, kills, steps):
         goal = newest(folder / 'killed') + random.choice([0, 0, 2, 4])   # a life is measured in steps: any machine gets on
         wait(pid, lambda: newest(folder / 'killed') >= goal)
         if k % 2: time.sleep(random.uniform(0, 0.05))
-        else: during += hold_in_write(pid, lambda: list(folder.glob('killed/checkpoints/.writing_*')))
+        else: during += hold_in_write(pid, lambda: list(folder.glob(f'killed/checkpoints/.writing_*_{pid}')))   # its own, not what the dead have left
         os.kill(pid, signal.SIGKILL)
         status = os.waitpid(pid, 0)[1]
         os.close(listen)
