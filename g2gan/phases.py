@@ -78,8 +78,8 @@ def initial_generators(
     "Fresh generators, or those of a trained model; ValueError when there are none or their form is not the one that `config` asks for."
     if not config.init: return G2GAN(config.generator)
     folder = DEFAULT_WEIGHTS if config.init == 'default' else Path(config.init)
-    if missing := [f for f in ('config.json', 'model.safetensors') if not (folder / f).is_file()]:
-        raise ValueError(f"init: {config.init} is not a model folder ({missing[0]} is missing); 'g2gan train' leaves one in its folder's model/, and 'default' names the package's own.")
+    if not folder.is_dir():     # or the hub would be asked for it
+        raise ValueError(f"init: there is no folder {config.init}; 'g2gan train' leaves a model in model/ of its own, and 'default' names the package's.")
     model = G2GAN.from_pretrained(folder)
     if model.config != config.generator:
         raise ValueError(f"init: the generators of {config.init} are {model.config}, not {config.generator}; take the same kind, size, base, depth, max_channels and sigma.")
